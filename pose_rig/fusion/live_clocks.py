@@ -34,8 +34,10 @@ INTERVALS_NS = (1_000_000_000, 3_000_000_000)  # between comparisons, until ever
 CHECK_AFTER_S = 0.7  # of disagreement, for which a step of the clock is searched
 CHECK_WINDOW_NS = 2_500_000_000
 CHECK_INTERVAL_NS = 400_000_000  # a step is used when a second comparison confirms it, too
-MAX_STEP_DIFFERENCE_S, MAX_STEP_AGE_NS = 0.05, 4_000_000_000
-MAX_CHECK_S = 3.0  # a camera that disagrees for longer was moved, checked or not
+MAX_STEP_DIFFERENCE_S, MAX_STEP_AGE_NS = 0.08, 4_000_000_000  # of the two; it is refined later
+MAX_CHECK_S = 3.0  # a camera that disagrees for longer was moved, checked or not,
+CONFIRMING_S = 0.5  # unless a step was found that is to be confirmed, for which there is so much time
+REFINED_NS = 4_500_000_000  # after a step, during which later detections refine it
 ADJUST_INTERVALS_NS = (2_500_000_000, 20_000_000_000)  # doubled from the one to the other while nothing changes,
 SLOW_GROWTH = 1.35  # multiplied by this while some clocks are not confirmed
 NEVER_NS = -(1 << 60)
@@ -64,12 +66,13 @@ class LiveClocks:
         self._newest_ns = [-1] * views
         self._tracks = [CameraTrack.empty() for _ in range(views)]
         self._started_ns = self._adjusted_ns = self._checking_ns = NEVER_NS
-        self._checked_ns = NEVER_NS
+        self._checked_ns = np.full(views, NEVER_NS)  # when each camera was last found not to have stepped
         self._adjust_interval_ns = ADJUST_INTERVALS_NS[0]
         self._agrees, self._known, self._changes = np.zeros(views, bool), np.zeros(views, bool), 0
         self._adjusted = np.zeros(views, bool)  # of which cameras
         self._coarse_s = np.full(views, np.nan)
         self._step: tuple[int, OffsetStep] | None = None  # found once, and when
+        self._recent: OffsetStep | None = None  # in use, and refined
         self._offset_s = np.zeros(views)  # of the comparison that was started last
         self.sd_s, self.confirmed = np.full(views, np.nan), np.zeros(views, bool)
 
@@ -98,7 +101,10 @@ class LiveClocks:
             inconsistent_s: (V,) for how long each camera has disagreed.
         """
         checked_s = (self._checked_ns - t_ns) * 1e-9 + inconsistent_s
-        return np.asarray((inconsistent_s > 0) & (inconsistent_s < MAX_CHECK_S) & (checked_s < CHECK_AFTER_S))
+        confirming = self._step is not None
+        limit_s = MAX_CHECK_S + CONFIRMING_S * confirming
+        undecided = (checked_s < CHECK_AFTER_S) | confirming
+        return np.asarray((inconsistent_s > 0) & (inconsistent_s < limit_s) & undecided)
 
     def start(
         self,
@@ -130,8 +136,12 @@ class LiveClocks:
         self._offset_s, self._known, self._changes = offset_s, known, changes
         self._agrees = known & (inconsistent_s == 0)
         steps = bool((self.confirmed & known).any())
-        window_ns = (disagree_s + AVERAGING_TIME_S) * 1e9 if disagree_s >= CHECK_AFTER_S else CHECK_WINDOW_NS
+        window_ns = CHECK_WINDOW_NS  # a step is confirmed, too, from as much as there is
+        if disagree_s >= CHECK_AFTER_S and self._step is None:
+            window_ns = min(window_ns, round((disagree_s + AVERAGING_TIME_S) * 1e9))
         adjust = solve is not None and self._adjustment_due(t_ns, solve)
+        if self._recent is not None and t_ns - self._recent.from_ns > REFINED_NS:
+            self._recent = None
         task = ComparisonTask(
             tracks=(),
             offset_s=offset_s,
@@ -140,7 +150,8 @@ class LiveClocks:
             coarse_s=self._coarse_s,
             solve=solve,
             adjust=adjust,
-            step_ns=(round(t_ns - min(window_ns, CHECK_WINDOW_NS)), t_ns) if steps else None,
+            step_ns=(t_ns - window_ns, t_ns) if steps else None,
+            refines=self._recent if steps else None,
         )
         intrinsics = [cameras.intrinsics.at(np.array([view])) for view in range(len(self._new))]
         formats = (tuple(cameras.landmarks), intrinsics)
@@ -161,13 +172,15 @@ class LiveClocks:
         found = self._confirmed_step(found)
         self._coarse_s = found.coarse_s
         if self._step is None:
-            self._checked_ns = self._checking_ns
+            undecided = False if found.undecided is None else found.undecided & self.confirmed
+            self._checked_ns = np.where(undecided, self._checked_ns, self._checking_ns)
         if found.step is not None:
             view = found.step.view
             change_ns = round(found.step.change_s * 1e9)
             before_ns = found.step.from_ns - (found.offset_s[view] - found.step.change_s) * 1e9
             self._tracks[view] = self._tracks[view].moved(before_ns, -change_ns)
             self.confirmed[view] = False
+            self._recent = found.step
         if (found.offset_s != self._offset_s).any():
             self._adjust_interval_ns = ADJUST_INTERVALS_NS[0]
             if not found.adjusted:
@@ -189,14 +202,18 @@ class LiveClocks:
     def _confirmed_step(self, found: Comparison) -> Comparison:
         """Returns a result without its step, if that is not the second of its kind."""
         before, self._step = self._step, None
-        if found.step is None:
+        if found.step is None or self._refines(found.step):
             return found
         if before is not None and before[1].view == found.step.view:
             recent = self._checking_ns - before[0] < MAX_STEP_AGE_NS
             if recent and abs(before[1].change_s - found.step.change_s) < MAX_STEP_DIFFERENCE_S:
-                return found
+                return replace(found, step=replace(found.step, from_ns=min(found.step.from_ns, before[1].from_ns)))
         self._step = (self._checking_ns, found.step)
         return Comparison(self._offset_s, np.full(len(self.sd_s), np.nan), self._coarse_s)
+
+    def _refines(self, step: OffsetStep) -> bool:
+        recent = self._recent
+        return recent is not None and (recent.view, recent.from_ns) == (step.view, step.from_ns)
 
     def used_results(self) -> list[Learned]:
         """Returns which results were taken since this was last called."""

@@ -2,7 +2,7 @@
 
 Detections of one camera lie on the epipolar lines of those of another one if both are of one time.
 
-Axes: T times, V views, P points (`segments.POINTS`), L lags.
+Axes: T times, V views, L lags.
 """
 
 from collections.abc import Sequence
@@ -12,21 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle.segments import POINTS
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
-from pose_rig.fusion.synchronisation.clock_signals import main_person
+from pose_rig.fusion.synchronisation.epipolar_lags import MAX_LAG_S, MIN_TIMES, Series, all_series, lag_errors, medians
 
 INTERVAL_S = 0.04  # between the times that are compared
-LAG_INTERVAL_S, MAX_LAG_S = 0.02, 1.2
-MAX_GAP_S = 0.15  # between two detections that are interpolated
-MIN_TIMES = 12  # half a second
-MIN_POINTS = 4  # of one time
+LAG_INTERVAL_S = 0.02
 MIN_STEP_S = 0.06  # smaller ones are left to the bundle adjustment
 MAX_ERROR = 0.04  # of the person's size, median distance to an epipolar line, at the lag that is right
 MAX_ERROR_RATIO = 0.7  # of the error there to that at the clock so far
 MAX_OTHER_RATIO = 0.8  # and to that at lags more than
 OTHER_LAG_S = 0.2  # away
+MAX_USUAL_RATIO = 1.4  # and to that before: up to 1.34 for steps in 14 simulated rigs, 1.5 and more for moved cameras
+MIN_USUAL_ERROR = 0.01  # that of detectors; simulated ones without a bias have less
+BEFORE_NS, BEFORE_INTERVAL_S = 6_000_000_000, 0.08  # the detections before the search
+MAX_REFINED_S, MIN_REFINED_S = 0.12, 0.015  # changes of a step that was found from less than a second or two
+MIN_REFINED_TIMES = 40  # 1.6 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +46,55 @@ class OffsetStep:
 
 
 @dataclass(frozen=True, slots=True)
-class _Series:
-    """The person in one view: ideal coordinates (T,P,2), and (T,P) whether they are known; at times (T,) s."""
+class StepSearch:
+    """What a search of steps has found.
 
-    time_s: Floats
-    ideal_xy: Floats
-    visible: NDArray[np.bool_]
+    Attributes:
+        step: That explains why a camera disagrees with the others; None if none does.
+        undecided: (V,) which cameras fit at some lag, but not clearly better than at others, or were rarely seen with
+            the others: more detections may show a step. A camera that was moved fits at none.
+    """
 
-    def at(self, time_s: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-        """Returns ideal coordinates and whether they are known, at any times (...)."""
-        after = np.clip(np.searchsorted(self.time_s, time_s), 1, len(self.time_s) - 1)
-        start, end = self.time_s[after - 1], self.time_s[after]
-        share = (time_s - start) / (end - start)
-        inside = (share >= 0) & (share <= 1) & (end - start < MAX_GAP_S)
-        xy = (1 - share)[..., None, None] * self.ideal_xy[after - 1] + share[..., None, None] * self.ideal_xy[after]
-        return xy, self.visible[after - 1] & self.visible[after] & inside[..., None]
+    step: OffsetStep | None
+    undecided: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """How well one view fits, from one of the times on, at its best lag, at the lag 0, elsewhere, and before at 0."""
+
+    step: OffsetStep
+    error: float
+    error_now: float
+    error_elsewhere: float
+    usual_error: float
+
+    @property
+    def fits(self) -> bool:
+        limit = min(MAX_ERROR, MAX_USUAL_RATIO * max(self.usual_error, MIN_USUAL_ERROR))
+        return self.usual_error < MAX_ERROR and self.error < limit
+
+    @property
+    def is_step(self) -> bool:
+        return (
+            self.fits
+            and abs(self.step.change_s) >= MIN_STEP_S
+            and self.error < MAX_ERROR_RATIO * self.error_now
+            and self.error < MAX_OTHER_RATIO * self.error_elsewhere
+        )
+
+    @property
+    def is_undecided(self) -> bool:
+        return not np.isfinite(self.error) or (self.fits and not self.is_step)
 
 
 def find_step(
     tracks: Sequence[CameraTrack], offset_s: Floats, cameras: Calibration, from_ns: int, to_ns: int
-) -> OffsetStep | None:
-    """Returns the step that explains why a camera disagrees with the others; None if none does.
+) -> StepSearch:
+    """Returns the step that explains why a camera disagrees with the others, if one does.
+
+    The camera fits about as well after the step, at its lag, as it did before. A camera that was moved fits worse at
+    all lags, and one that was placed again since did not fit before.
 
     Args:
         tracks: (V) what each camera detected.
@@ -74,90 +103,69 @@ def find_step(
         from_ns: Start of the detections that are compared, rig clock so far.
         to_ns: Their end.
     """
-    series = {}
-    for view in np.flatnonzero(cameras.known).tolist():
-        one = _series(tracks[view], offset_s[view], cameras, view, from_ns, to_ns)
-        if len(one.time_s) >= MIN_TIMES:
-            series[view] = one
+    series = all_series(tracks, offset_s, cameras, from_ns - BEFORE_NS, to_ns)
     time_s: Floats = np.arange(from_ns * 1e-9, to_ns * 1e-9, INTERVAL_S)
+    undecided = cameras.known.copy()
     if len(series) < 2 or len(time_s) < MIN_TIMES:
-        return None
-    found = [_step_of(view, series, cameras, time_s) for view in series]
-    steps = [one for one in found if one is not None]
+        return StepSearch(None, undecided)
+    fits = [_fit_of(view, series, cameras, time_s) for view in series]
+    undecided[list(series)] = [fit.is_undecided for fit in fits]
+    steps = [fit for fit in fits if fit.is_step]
     if not steps:
-        return None
-    step = min(steps, key=lambda pair: pair[0])[1]
+        return StepSearch(None, undecided)
+    step = min(steps, key=lambda fit: fit.error / fit.error_now).step
     if len(series) == 2 and step.change_s > 0:  # which of two is off is unknown: clocks rather become late
         other = next(view for view in series if view != step.view)
-        return OffsetStep(other, -step.change_s, step.from_ns)
-    return step
+        step = OffsetStep(other, -step.change_s, step.from_ns)
+    return StepSearch(step, undecided)
 
 
-def _series(track: CameraTrack, offset_s: float, cameras: Calibration, view: int, from_ns: int, to_ns: int) -> _Series:
-    margin_ns = (MAX_LAG_S + 0.1) * 1e9
-    near = track.part(from_ns - offset_s * 1e9 - margin_ns, to_ns - offset_s * 1e9 + margin_ns)
-    chosen = main_person(near)
-    xy_px = near.xy_px[chosen][:, list(POINTS)]
-    ideal_xy = cameras.intrinsics.ideal_xy(xy_px, np.full(len(xy_px), view))
-    time_s = np.asarray(near.t_ns[chosen] * 1e-9 + offset_s, float)
-    return _Series(time_s, ideal_xy, near.score[chosen][:, list(POINTS)] > 0)
+def refined_step(
+    tracks: Sequence[CameraTrack], offset_s: Floats, cameras: Calibration, step: OffsetStep, to_ns: int
+) -> OffsetStep | None:
+    """Returns by how much a step that is in use was misjudged, from all detections since then; None if it was not.
 
-
-def _step_of(
-    view: int, series: dict[int, _Series], cameras: Calibration, time_s: Floats
-) -> tuple[float, OffsetStep] | None:
-    """Returns the step of one view, and the error that is left of that without it; None if none is significant."""
-    count = round(MAX_LAG_S / LAG_INTERVAL_S)
-    lags_s = np.linspace(-MAX_LAG_S, MAX_LAG_S, 2 * count + 1)
-    errors, now = _errors(view, series, cameras, time_s, lags_s), count  # (L,T)
-    first = _first(errors, now)
-    error = np.nan_to_num(_medians(errors[:, first:], MIN_TIMES), nan=np.inf)
-    best = int(np.argmin(error))
-    others = error[np.abs(lags_s - lags_s[best]) > OTHER_LAG_S]
-    significant = (
-        abs(lags_s[best]) >= MIN_STEP_S
-        and error[best] < min(MAX_ERROR, MAX_ERROR_RATIO * error[now])
-        and error[best] < MAX_OTHER_RATIO * others.min(initial=np.inf)
-    )
-    if not significant:
-        return None
-    return float(error[best] / error[now]), OffsetStep(view, _refined(lags_s, error, best), round(time_s[first] * 1e9))
-
-
-def _errors(view: int, series: dict[int, _Series], cameras: Calibration, time_s: Floats, lags_s: Floats) -> Floats:
-    """Returns (L,T) the median distance to the epipolar lines of all other views, in person sizes; NaN if unknown.
-
-    A larger offset takes the detections of the view from an earlier time.
+    Args:
+        tracks: (V) what each camera detected.
+        offset_s: (V,) rig time minus camera time, since the step.
+        cameras: The solved rig.
+        step: What is in use.
+        to_ns: End of the detections that are compared, rig clock.
     """
-    xy, visible = series[view].at(time_s[None] - lags_s[:, None])
-    high, low = (np.where(visible[..., None], xy, sign * np.inf) for sign in (-1, 1))
-    size = np.maximum((high.max(2) - low.min(2)).max(-1), 1e-6)
-    distances = []
-    for other in series:
-        if other == view:
-            continue
-        other_xy, other_visible = series[other].at(time_s)
-        line = _epipolar_lines(other_xy, cameras, other, view)
-        normal = np.maximum(np.linalg.norm(line[..., :2], axis=-1), 1e-9)
-        distance = np.abs((xy * line[None, ..., :2]).sum(-1) + line[None, ..., 2]) / normal
-        distances.append(np.where(visible & other_visible[None], distance / size[..., None], np.nan))
-    return _medians(np.concatenate(distances, -1), MIN_POINTS)
+    series = all_series(tracks, offset_s, cameras, step.from_ns, to_ns)
+    time_s: Floats = np.arange(step.from_ns * 1e-9, to_ns * 1e-9, INTERVAL_S)
+    if len(series) < 3 or step.view not in series or len(time_s) < MIN_REFINED_TIMES:
+        return None
+    lags_s = _lags(MAX_REFINED_S)
+    error = medians(lag_errors(step.view, series, cameras, time_s, lags_s), MIN_REFINED_TIMES)
+    if not np.isfinite(error).all():
+        return None
+    best = int(np.argmin(error))
+    change_s = _refined(lags_s, error, best)
+    at_end = best in (0, len(lags_s) - 1)
+    if at_end or abs(change_s) < MIN_REFINED_S or error[best] >= MAX_ERROR:
+        return None
+    return OffsetStep(step.view, change_s, step.from_ns)
 
 
-def _epipolar_lines(xy: Floats, cameras: Calibration, of: int, to: int) -> Floats:
-    """Returns the lines (T,P,3) in one view of points (T,P,2) in another one."""
-    to_from_of = cameras.rotation[to] @ cameras.rotation[of].T
-    origin = cameras.translation[to] - to_from_of @ cameras.translation[of]
-    ray = np.concatenate([xy, np.ones((*xy.shape[:-1], 1))], -1) @ to_from_of.T
-    return np.asarray(np.cross(origin, ray))
+def _lags(max_s: float) -> Floats:
+    count = round(max_s / LAG_INTERVAL_S)
+    return np.linspace(-max_s, max_s, 2 * count + 1)
 
 
-def _medians(values: Floats, needed: int) -> Floats:
-    """Returns medians over the last axis without NaN; NaN where fewer than ``needed`` are known."""
-    known = np.isfinite(values).sum(-1)
-    ordered = np.sort(values, axis=-1)  # NaN last
-    middle = np.take_along_axis(ordered, (np.maximum(known - 1, 0) // 2)[..., None], -1)[..., 0]
-    return np.where(known >= needed, middle, np.nan)
+def _fit_of(view: int, series: dict[int, Series], cameras: Calibration, time_s: Floats) -> _Fit:
+    """Returns how well one view fits at which lag, since when."""
+    lags_s = _lags(MAX_LAG_S)
+    now = len(lags_s) // 2
+    errors = lag_errors(view, series, cameras, time_s, lags_s)  # (L,T)
+    first = _first(errors, now)
+    error = np.nan_to_num(medians(errors[:, first:], MIN_TIMES), nan=np.inf)
+    best = int(np.argmin(error))
+    before_s: Floats = np.arange(time_s[0] - BEFORE_NS * 1e-9, time_s[0], BEFORE_INTERVAL_S)
+    usual = float(medians(lag_errors(view, series, cameras, before_s, np.zeros(1)), MIN_TIMES)[0])
+    step = OffsetStep(view, _refined(lags_s, error, best), round(time_s[first] * 1e9))
+    elsewhere = error[np.abs(lags_s - lags_s[best]) > OTHER_LAG_S]
+    return _Fit(step, float(error[best]), float(error[now]), float(elsewhere.min(initial=np.inf)), usual)
 
 
 def _first(errors: Floats, now: int) -> int:
@@ -170,6 +178,6 @@ def _first(errors: Floats, now: int) -> int:
 def _refined(lags_s: Floats, error: Floats, best: int) -> float:
     """Returns the lag of the smallest error, by a parabola."""
     low, here, high = error[np.clip([best - 1, best, best + 1], 0, len(error) - 1)]
-    bend = low - 2 * here + high
+    bend = low - 2 * here + high if np.isfinite(here) else np.nan
     shift = 0.5 * (low - high) / bend if np.isfinite(bend) and bend > 0 else 0.0
     return float(lags_s[best] + np.clip(shift, -1, 1) * LAG_INTERVAL_S)

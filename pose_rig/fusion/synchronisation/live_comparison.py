@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
 from pose_rig.fusion.synchronisation.camera_clock import clocks_of
@@ -17,7 +18,7 @@ from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_adjustment import adjust_clocks
 from pose_rig.fusion.synchronisation.clock_offsets import coarse_offsets
 from pose_rig.fusion.synchronisation.clock_signals import movement_signals
-from pose_rig.fusion.synchronisation.clock_steps import OffsetStep, find_step
+from pose_rig.fusion.synchronisation.clock_steps import OffsetStep, find_step, refined_step
 from pose_rig.fusion.synchronisation.resampling import resampled
 
 MAX_OFFSET_S = 3.0
@@ -55,6 +56,8 @@ class ComparisonTask:
         solve: Of the solved rig; None until then.
         adjust: Whether the bundle adjustment is to refine the offsets.
         step_ns: Start and end of the detections in which steps are searched, rig clock; None = no search.
+        refines: A step in use since a short time, which later detections may refine; until then nothing else is
+            adjusted. None = no such step.
     """
 
     tracks: Sequence[CameraTrack]
@@ -65,6 +68,7 @@ class ComparisonTask:
     solve: SolveTask | None = None
     adjust: bool = False
     step_ns: tuple[int, int] | None = None
+    refines: OffsetStep | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +79,11 @@ class Comparison:
         offset_s: (V,) the offsets to use from now on.
         sd_s: (V,) standard deviations of what was found now; NaN where nothing was.
         coarse_s: (V,) what the movement signals support, NaN where they do not.
-        step: A step of one clock, after which ``offset_s`` holds.
+        step: A step of one clock, or the refinement of one, after which ``offset_s`` holds.
         adjusted: Whether the bundle adjustment was tried.
         keyframes: Those of the task with the new offsets, solution: the rig from them; None where the offsets are not
             those of the bundle adjustment, or have not changed.
+        undecided: (V,) for which cameras more detections may show a step; None where none was searched.
     """
 
     offset_s: Floats
@@ -88,6 +93,7 @@ class Comparison:
     adjusted: bool = False
     keyframes: Sequence[Keyframe] | None = None
     solution: RigSolution | str | None = field(default=None)
+    undecided: NDArray[np.bool_] | None = None
 
 
 def compare_clocks(task: ComparisonTask) -> Comparison:
@@ -100,20 +106,49 @@ def compare_clocks(task: ComparisonTask) -> Comparison:
 
 
 def _compared(task: ComparisonTask) -> Comparison:
+    cameras = None if task.solve is None else _compared_cameras(task.solve)
+    if task.step_ns is None or cameras is None:
+        return _without_step(task)
+    search = find_step(task.tracks, task.offset_s, cameras, *task.step_ns)
+    step = search.step
+    if step is not None and not task.unsure[step.view]:  # else the rig may have been solved with a wrong clock
+        return _stepped(task, step, search.undecided)
+    if task.refines is not None:
+        step = refined_step(task.tracks, task.offset_s, cameras, task.refines, task.step_ns[1])
+        if step is not None:
+            return _stepped(task, step, search.undecided)
+    return replace(_without_step(task), undecided=search.undecided)
+
+
+def _compared_cameras(solve: SolveTask) -> Calibration | None:
+    """Returns the cameras among which steps are searched: those that are trusted, but not two that are left of more.
+
+    Two of more may be the wrong ones, and what one of them would see at another time fits too easily.
+    """
+    current = solve.current
+    if current is None:
+        return None
+    known = current.known & solve.known
+    return replace(current, known=known) if known.sum() >= min(3, current.known.sum()) else None
+
+
+def _stepped(task: ComparisonTask, step: OffsetStep, undecided: NDArray[np.bool_]) -> Comparison:
     unknown = np.full(len(task.offset_s), np.nan)
-    if task.step_ns is not None and task.solve is not None and task.solve.current is not None:
-        step = find_step(task.tracks, task.offset_s, task.solve.current, *task.step_ns)
-        if step is not None and not task.unsure[step.view]:  # else the rig may have been solved with a wrong clock
-            here = np.arange(len(unknown)) == step.view
-            offset_s = task.offset_s + step.change_s * here
-            return Comparison(offset_s, np.where(here, COARSE_SD_S, np.nan), unknown, step)
+    here = np.arange(len(unknown)) == step.view
+    offset_s = task.offset_s + step.change_s * here
+    return Comparison(offset_s, np.where(here, COARSE_SD_S, np.nan), unknown, step, undecided=undecided)
+
+
+def _without_step(task: ComparisonTask) -> Comparison:
+    """Returns coarse offsets, or else fine ones."""
+    unknown = np.full(len(task.offset_s), np.nan)
     coarse_s, clear = coarse_clocks(task.tracks, task.offset_s) if task.unsure.any() else (unknown, unknown == 0)
     known = np.zeros(len(unknown), bool) if task.solve is None else task.solve.known
     contradicts = _contradicts(task, coarse_s, clear & ~known)
     if (contradicts & _is_second(task, coarse_s)).any():
         return _coarse(task, coarse_s, contradicts)
     doubted = contradicts & np.isnan(task.coarse_s)  # the bundle adjustment would move the others, too
-    if not task.adjust or task.solve is None or doubted.any():
+    if not task.adjust or task.solve is None or task.refines is not None or doubted.any():
         return Comparison(task.offset_s, unknown, coarse_s)
     found = replace(_fine(task, task.solve), coarse_s=coarse_s)
     contradicts = _contradicts(task, coarse_s, clear & np.isnan(found.sd_s))
@@ -208,7 +243,7 @@ def _fine(task: ComparisonTask, solve: SolveTask) -> Comparison:
         older = [keyframe for keyframe, usable in zip(solve.keyframes, inside, strict=True) if not usable]
         keyframes = sorted([*older, *keyframes], key=lambda keyframe: keyframe.t_ns)
     solution = self_solve(replace(solve, keyframes=keyframes))
-    return Comparison(offset_s, sd_s, unknown, None, True, keyframes, solution)
+    return Comparison(offset_s, sd_s, unknown, adjusted=True, keyframes=keyframes, solution=solution)
 
 
 def _covered(solve: SolveTask, task: ComparisonTask) -> list[bool]:

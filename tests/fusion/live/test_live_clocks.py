@@ -7,7 +7,7 @@ import numpy as np
 
 from pose_rig.config import CameraConfig
 from pose_rig.fusion.camera_properties import CameraProperties
-from pose_rig.fusion.live_clocks import CHECK_AFTER_S, INTERVALS_NS, LiveClocks
+from pose_rig.fusion.live_clocks import CHECK_AFTER_S, INTERVALS_NS, MAX_CHECK_S, REFINED_NS, LiveClocks
 from pose_rig.fusion.pose.sync import SampleBuffer
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.synchronisation.camera_clock import CameraClock
@@ -79,6 +79,47 @@ def test_a_comparison_is_due_now_and_then_and_soon_where_a_camera_disagrees(engi
     live.take()
     assert not live.unchecked(t_ns, disagrees_s).any()
     assert not live.unchecked(60 * S, np.array([0.0, 5.0])).any()  # a check that never ends does not count
+
+
+def test_a_camera_is_checked_until_it_is_decided_whether_its_clock_has_stepped(engine: Engine) -> None:
+    live, compared, cameras = made(engine)
+    live.confirmed[1] = True
+    disagrees_s = np.array([1.0, 1.0])
+    compared.result = replace(compared.result, undecided=np.array([True, True]))
+    live.start(10 * S, np.zeros(2), disagrees_s, cameras, None)
+    live.take()
+    assert live.unchecked(10 * S, disagrees_s).tolist() == [False, True]  # an unconfirmed clock is not searched
+    assert not live.unchecked(10 * S, np.full(2, MAX_CHECK_S)).any()
+    compared.result = replace(compared.result, undecided=np.array([True, False]))
+    live.start(11 * S, np.zeros(2), disagrees_s, cameras, None)
+    live.take()
+    assert not live.unchecked(11 * S, disagrees_s).any()
+    compared.result = Comparison(np.array([0.0, -0.2]), NONE, NONE, OffsetStep(1, -0.2, S))
+    live.start(12 * S, np.zeros(2), disagrees_s, cameras, None)
+    live.take()
+    assert live.unchecked(12 * S, np.array([0.0, MAX_CHECK_S + 0.1]))[1]  # found once
+    assert not live.unchecked(12 * S, np.array([0.0, MAX_CHECK_S + 1.0]))[1]
+
+
+def test_a_step_is_refined_for_some_seconds(engine: Engine) -> None:
+    live, compared, cameras = made(engine)
+    rig = task(make_keyframes(stroll(5.0), calibration(2)), calibration(2))
+    live.confirmed[0] = True
+    step = OffsetStep(1, -0.2, 10 * S)
+    compared.result = Comparison(np.array([0.0, -0.2]), NONE, NONE, step)
+    for start_s in (11, 12):  # found twice
+        assert compared.tasks == [] or compared.tasks[-1].refines is None
+        live.start(start_s * S, np.zeros(2), np.zeros(2), cameras, rig)
+        live.take()
+    small = OffsetStep(1, -0.03, 10 * S)
+    compared.result = Comparison(np.array([0.0, -0.23]), NONE, NONE, small)
+    live.start(14 * S, np.array([0.0, -0.2]), np.zeros(2), cameras, rig)
+    assert compared.tasks[-1].refines == step
+    found = live.take()
+    assert found is not None
+    assert found.offset_s[1] == -0.23  # used at once
+    live.start(10 * S + REFINED_NS + 1 * S, found.offset_s, np.zeros(2), cameras, rig)
+    assert compared.tasks[-1].refines is None
 
 
 def test_detections_before_a_step_keep_their_rig_time(engine: Engine) -> None:

@@ -82,3 +82,12 @@ def at_given_clocks(
     times_ns = np.round(t_s * 1e9).astype(int).tolist()
     rows = zip(keyframes, times_ns, xy_px, strict=True)
     return [replace(keyframe, t_ns=t_ns, xy_px=xy, weight=weight) for keyframe, t_ns, xy in rows]
+
+
+def stepped_tracks(cameras: Calibration, change_s: Floats, at_s: float) -> list[CameraTrack]:
+    """(V) what cameras detect whose offsets change by ``change_s`` (V,) at a time."""
+    pairs = zip(tracks(cameras, np.zeros(len(change_s))), tracks(cameras, change_s), change_s.tolist(), strict=True)
+    return [
+        before.part(0, 1e9 * min(at_s, at_s - change)).followed_by(after.part(1e9 * (at_s - change)))
+        for before, after, change in pairs
+    ]

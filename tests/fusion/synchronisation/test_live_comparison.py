@@ -7,6 +7,7 @@ import pytest
 
 from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
+from pose_rig.fusion.synchronisation.clock_steps import OffsetStep
 from pose_rig.fusion.synchronisation.live_comparison import (
     Comparison,
     ComparisonTask,
@@ -15,7 +16,7 @@ from pose_rig.fusion.synchronisation.live_comparison import (
     improved,
 )
 from tests.fusion.simulated import calibration
-from tests.fusion.synchronisation.clock_takes import at_given_clocks, tracks
+from tests.fusion.synchronisation.clock_takes import at_given_clocks, stepped_tracks, tracks
 from tests.fusion.synchronisation.test_clock_adjustment import given
 
 NONE = np.full(3, np.nan)
@@ -93,11 +94,29 @@ def test_a_clear_small_offset_is_used_where_the_camera_is_not_part_of_the_rig(
 def test_a_step_is_one_only_where_the_clock_was_right_before() -> None:
     cameras, offset_s = calibration(3), np.array([0.0, -0.2, 0.0])
     solve = given(cameras, at_given_clocks(cameras, np.zeros(3)))
-    one = replace(task(tracks(cameras, offset_s)), solve=solve, step_ns=(107_500_000_000, 110_000_000_000))
+    takes = stepped_tracks(cameras, offset_s, 107.6)
+    one = replace(task(takes), solve=solve, step_ns=(107_500_000_000, 110_000_000_000))
+    excluded = replace(solve, known=np.array([True, True, False]))
+    assert compare_clocks(replace(one, unsure=np.zeros(3, bool), solve=excluded)).step is None
     for unsure in (True, False):
         found = compare_clocks(replace(one, unsure=np.full(3, unsure)))
         assert (found.step is None) == unsure
         np.testing.assert_allclose(found.offset_s, 0 * offset_s if unsure else offset_s, atol=0.01)
+
+
+def test_while_a_step_is_refined_no_clock_is_adjusted() -> None:
+    cameras, now_s = calibration(3), np.array([0.0, -0.15, 0.0])
+    used = OffsetStep(1, -0.15, 107_000_000_000)
+    one = replace(task(tracks(cameras, np.array([0.0, -0.2, 0.0]))), offset_s=now_s, refines=used, adjust=True)
+    one = replace(one, unsure=np.arange(3) == 1, step_ns=(107_500_000_000, 110_000_000_000))
+    one = replace(one, solve=given(cameras, at_given_clocks(cameras, np.zeros(3))))
+    found = compare_clocks(one)
+    assert found.step is not None
+    assert found.offset_s[1] == pytest.approx(-0.2, abs=0.01)
+    again = compare_clocks(replace(one, offset_s=found.offset_s))
+    assert again.step is None
+    assert not again.adjusted
+    assert again.offset_s.tolist() == found.offset_s.tolist()
 
 
 def test_a_comparison_that_fails_numerically_changes_nothing() -> None:

@@ -1,0 +1,97 @@
+"""Distances of the detections of one camera to the epipolar lines of those of the others, at other lags of its clock.
+
+Axes: T times, V views, P points (`segments.POINTS`), L lags.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.bundle.segments import POINTS
+from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.synchronisation.camera_track import CameraTrack
+from pose_rig.fusion.synchronisation.clock_signals import main_person
+
+MAX_LAG_S = 1.2
+MAX_GAP_S = 0.15  # between two detections that are interpolated
+MIN_TIMES = 12  # half a second
+MIN_POINTS = 4  # of one time
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The person in one view: ideal coordinates (T,P,2), and (T,P) whether they are known; at times (T,) s."""
+
+    time_s: Floats
+    ideal_xy: Floats
+    visible: NDArray[np.bool_]
+
+    def at(self, time_s: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """Returns ideal coordinates and whether they are known, at any times (...)."""
+        after = np.clip(np.searchsorted(self.time_s, time_s), 1, len(self.time_s) - 1)
+        start, end = self.time_s[after - 1], self.time_s[after]
+        share = (time_s - start) / (end - start)
+        inside = (share >= 0) & (share <= 1) & (end - start < MAX_GAP_S)
+        xy = (1 - share)[..., None, None] * self.ideal_xy[after - 1] + share[..., None, None] * self.ideal_xy[after]
+        return xy, self.visible[after - 1] & self.visible[after] & inside[..., None]
+
+
+def all_series(
+    tracks: Sequence[CameraTrack], offset_s: Floats, cameras: Calibration, from_ns: int, to_ns: int
+) -> dict[int, Series]:
+    """Returns the person in each known view that has enough detections."""
+    series = {}
+    for view in np.flatnonzero(cameras.known).tolist():
+        one = _series(tracks[view], offset_s[view], cameras, view, from_ns, to_ns)
+        if len(one.time_s) >= MIN_TIMES:
+            series[view] = one
+    return series
+
+
+def _series(track: CameraTrack, offset_s: float, cameras: Calibration, view: int, from_ns: int, to_ns: int) -> Series:
+    margin_ns = (MAX_LAG_S + 0.1) * 1e9
+    near = track.part(from_ns - offset_s * 1e9 - margin_ns, to_ns - offset_s * 1e9 + margin_ns)
+    chosen = main_person(near)
+    xy_px = near.xy_px[chosen][:, list(POINTS)]
+    ideal_xy = cameras.intrinsics.ideal_xy(xy_px, np.full(len(xy_px), view))
+    time_s = np.asarray(near.t_ns[chosen] * 1e-9 + offset_s, float)
+    return Series(time_s, ideal_xy, near.score[chosen][:, list(POINTS)] > 0)
+
+
+def lag_errors(view: int, series: Mapping[int, Series], cameras: Calibration, time_s: Floats, lags_s: Floats) -> Floats:
+    """Returns (L,T) the median distance to the epipolar lines of all other views, in person sizes; NaN if unknown.
+
+    A larger offset takes the detections of the view from an earlier time.
+    """
+    xy, visible = series[view].at(time_s[None] - lags_s[:, None])
+    high, low = (np.where(visible[..., None], xy, sign * np.inf) for sign in (-1, 1))
+    size = np.maximum((high.max(2) - low.min(2)).max(-1), 1e-6)
+    distances = []
+    for other in series:
+        if other == view:
+            continue
+        other_xy, other_visible = series[other].at(time_s)
+        line = _epipolar_lines(other_xy, cameras, other, view)
+        normal = np.maximum(np.linalg.norm(line[..., :2], axis=-1), 1e-9)
+        distance = np.abs((xy * line[None, ..., :2]).sum(-1) + line[None, ..., 2]) / normal
+        distances.append(np.where(visible & other_visible[None], distance / size[..., None], np.nan))
+    return medians(np.concatenate(distances, -1), MIN_POINTS)
+
+
+def _epipolar_lines(xy: Floats, cameras: Calibration, of: int, to: int) -> Floats:
+    """Returns the lines (T,P,3) in one view of points (T,P,2) in another one."""
+    to_from_of = cameras.rotation[to] @ cameras.rotation[of].T
+    origin = cameras.translation[to] - to_from_of @ cameras.translation[of]
+    ray = np.concatenate([xy, np.ones((*xy.shape[:-1], 1))], -1) @ to_from_of.T
+    return np.asarray(np.cross(origin, ray))
+
+
+def medians(values: Floats, needed: int) -> Floats:
+    """Returns medians over the last axis without NaN; NaN where fewer than ``needed`` are known."""
+    known = np.isfinite(values).sum(-1)
+    ordered = np.sort(values, axis=-1)  # NaN last
+    middle = np.take_along_axis(ordered, (np.maximum(known - 1, 0) // 2)[..., None], -1)[..., 0]
+    return np.where(known >= needed, middle, np.nan)
