@@ -11,9 +11,8 @@ from pose_rig.arrays import Floats
 from pose_rig.skeleton import INDEX
 
 VELOCITY_AVERAGING_S = 0.1
-MAX_ACCELERATION_M_S2 = (
-    20.0  # of a trunk over that time; 19 at most in 149,000 captured frames, 10 in a sprinter's start
-)
+# of a trunk over that time; 19 at most in 149,000 captured frames, 10 in a sprinter's start
+MAX_ACCELERATION_M_S2 = 20.0
 NOISE_M = 0.02  # of the fitted position of the trunk between two time steps
 OFFSET_DECAY_S = 0.3
 MAX_OFFSET_SPEED_M_S = 1.5  # at which an offset is taken back: walking pace

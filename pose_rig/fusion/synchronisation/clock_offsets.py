@@ -25,11 +25,10 @@ MIN_LIKELY_PEAK_RATIO = 1.2  # of an offset that needs to be confirmed, where ot
 MIN_UNCLEAR_PEAK_RATIO = 1.35  # and where none has: moving persons 0 of 135 wrong, repeated steps below 1.25
 LONG_TAKE_S = 8.0  # and more; shorter ones have higher peaks by chance
 MAX_SECOND_PEAK = 0.15  # mean correlation of the signals at the second peak: walking in step 0.2–0.6, else below 0.15
-MIN_CORRELATION = 0.15  # of the signals of two cameras at the first,
-MIN_BEST_CORRELATION = (
-    0.22  # and of a camera with the one that it agrees with best: 0.2 occurs by chance where a person
-)
-# stands or repeats one cycle of a walk; 98 % of the cameras that show 5 s of movement or more have more (90 rigs)
+# Of the signals of two cameras at the first peak, and of a camera with the one that it agrees with best: 0.2 occurs by
+# chance where a person stands or repeats one cycle of a walk; 98 % of the cameras that show 5 s of movement or more
+# have more than 0.22 (90 rigs).
+MIN_CORRELATION, MIN_BEST_CORRELATION = 0.15, 0.22
 MAX_DISAGREEMENT_S = 0.1  # of a pair with the offsets of all
 MIN_AGREEING_SHARE = 0.5  # of the pairs of a camera
 ROUNDS = 4

@@ -26,11 +26,8 @@ from pose_rig.fusion.calibration.bundle.state import BundleState, C
 MAX_ITERATIONS = 20
 MIN_RELATIVE_DECREASE = 3e-4  # of the cost
 GAUGE_WEIGHT = 1e8  # holds the pose of the gauge view
-STEP_SHARES = (
-    1.0,
-    0.5,
-    0.25,
-)  # of a step that would raise the cost; to solve with more damping takes several times longer
+# of a step that would raise the cost; to solve with more damping takes several times longer
+STEP_SHARES = (1.0, 0.5, 0.25)
 DAMPING_DECREASE, DAMPING_INCREASE = 5.0, 30.0
 
 

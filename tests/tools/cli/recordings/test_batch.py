@@ -3,14 +3,13 @@
 import csv
 import os
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.session.recorded import talk, write
+from tests.tools.cli.recordings.stopped import stopped
 from tests.tools.cli.test_app import pose_rig
 from tests.tools.sessions import unsolved, write_session
 from tests.tools.test_end_to_end import keypoint_file
@@ -87,14 +86,9 @@ def test_wrong_use_ends_in_one_sentence_and_writes_nothing(here: Path, arguments
 def test_ctrl_c_leaves_a_summary_that_holds(here: Path) -> None:
     Path("takes").mkdir()
     keypoint_file(Path("takes/long.npz"), seconds=20.0, views=2)
-    command = [sys.executable, "-m", "pose_rig", "batch", "takes", "--out", "out", "--headless"]
     # one take only: that nothing waits any more must not look like the end
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        while not Path("out/long/session.mcap.partial").exists():
-            assert process.poll() is None
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=90)
-    assert process.returncode == 130, output
+    command = ["batch", "takes", "--out", "out"]
+    code, output = stopped(command, Path("out/long/session.mcap"), signal.SIGINT, 90)
+    assert code == 130, output
     assert "Stopped. The same command continues." in output
     assert {name: row["state"] for name, row in rows(Path("out")).items()} == {"long": "interrupted"}

@@ -5,9 +5,7 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
-import time
 import warnings
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from pose_rig.video.mp4 import open_mp4
 from tests.capture.keypoints import write_keypoints
 from tests.session.drawable import SIZE_PX
 from tests.session.recorded import talk, write
+from tests.tools.cli.recordings.stopped import stopped
 from tests.tools.cli.test_app import pose_rig
 from tests.tools.sessions import sample, unsolved, with_pictures, write_session
 from tests.tools.test_end_to_end import keypoint_file
@@ -276,14 +275,8 @@ def test_few_cameras_and_a_short_take_give_what_they_can(here: Path, views: int)
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_stopped_take_says_so(here: Path) -> None:
     keypoint_file(here / "long.npz", seconds=20.0, views=3)
-    command = [sys.executable, "-m", "pose_rig", "process", "long.npz", "--headless"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        while not Path("long-poses/session.mcap.partial").exists():
-            assert process.poll() is None
-            time.sleep(0.05)
-        process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=60)
-    assert process.returncode == 130, output
+    code, output = stopped(["process", "long.npz"], Path("long-poses/session.mcap"), signal.SIGTERM, 60)
+    assert code == 130, output
     assert "Stopped before the end. What was written is in long-poses; --force starts again." in output
     assert result_in(Path("long-poses")).state == "interrupted"
     assert "Traceback" not in output
