@@ -7,7 +7,7 @@ import msgspec
 from pose_rig.config import CameraConfig, Config, Origin
 from pose_rig.tools.arguments.camera_list import without_passwords
 from pose_rig.tools.arguments.camera_sources import ends_by_itself, needs_detector
-from pose_rig.tools.workers.endpoints import Endpoints, free_endpoints
+from pose_rig.tools.workers.endpoints import Endpoints, PortReservation, free_endpoints
 from pose_rig.tools.workers.mains import run_camera, run_fusion, run_recorder, run_replay, run_streams
 from pose_rig.tools.workers.supervisor import STOP_TIMEOUT_S, Worker
 from pose_rig.wire.authentication import Keys
@@ -28,6 +28,7 @@ class Plan:
         output: Fusion publishes here for any program.
         internal: Fusion publishes here for the workers of this run.
         keys: Of this run.
+        reservation: Keeps the ports of its endpoints from other runs.
         recording: The job of the recorder; None if nothing is recorded.
         streams: The streams worker publishes here for the workers of this run; empty if nothing is streamed.
     """
@@ -37,6 +38,7 @@ class Plan:
     output: str
     internal: str
     keys: Keys
+    reservation: PortReservation
     recording: RecordJob | None = None
     streams: str = ""
 
@@ -72,7 +74,7 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None) -> Pla
         FUSION, run_fusion, _fusion_job(config, at, recording), required=True, stop_timeout_s=_fusion_timeout_s(config)
     )
     workers = (*cameras, fusion, *_outputs(config, at, recording))
-    return Plan(config, workers, at.output, at.internal, at.keys, recording, at.streams_internal)
+    return Plan(config, workers, at.output, at.internal, at.keys, at.reservation, recording, at.streams_internal)
 
 
 def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int) -> Plan:
@@ -93,7 +95,7 @@ def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int) -> Plan:
     fusion = Worker(FUSION, run_replay, job, fail_on_error=True, required=True, stop_timeout_s=timeout_s)
     shown = msgspec.structs.replace(config, camera=())  # there are no camera workers
     workers = (fusion, *_outputs(config, at, recording))
-    return Plan(shown, workers, at.output, at.internal, at.keys, recording, at.streams_internal)
+    return Plan(shown, workers, at.output, at.internal, at.keys, at.reservation, recording, at.streams_internal)
 
 
 def _fusion_job(config: Config, at: Endpoints, recording: RecordJob | None) -> FusionJob:
