@@ -1,7 +1,7 @@
 """Who may import whom, and that nobody imports in a circle.
 
-tools → training → session → streaming → humanoid → capture | lifting | fusion → simulation | video | wire | assets →
-ground floor. What is side by side does not import each other.
+tools → training → session → streaming → humanoid → capture | lifting | fusion | remote →
+simulation | video | wire | assets → ground floor. What is side by side does not import each other.
 """
 
 import ast
@@ -24,6 +24,7 @@ FLOORS = {
     "capture": 2,
     "lifting": 2,
     "fusion": 2,
+    "remote": 2,
     "humanoid": 3,
     "streaming": 4,
     "session": 5,

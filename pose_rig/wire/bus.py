@@ -5,9 +5,10 @@ high-water mark. Pipeline (PUSH → PULL), *lossless*, for files that are read w
 sender blocks while the receiver is behind.
 
 With `Keys` only the workers of the same run can connect (`pose_rig.wire.authentication`). Without them every program
-can; such a socket only publishes, to programs outside the rig.
+can; such a socket only publishes, to programs of this machine outside the rig: it binds to loopback only.
 """
 
+from ipaddress import ip_address
 from typing import Literal, Self
 
 import zmq
@@ -17,6 +18,7 @@ from pose_rig.wire import authentication
 from pose_rig.wire.authentication import Keys
 from pose_rig.wire.encoding import MAX_BYTES, decode, encode
 from pose_rig.wire.messages import Message
+from pose_rig.wire.services import LOOPBACK
 from pose_rig.wire.socket_monitor import SocketMonitor
 
 Delivery = Literal["best-effort", "lossless"]
@@ -34,7 +36,16 @@ PUBLIC_RCVHWM = 1  # subscriptions of one connection that are handled before eac
 _context = zmq.Context.instance
 
 
-class _Socket:
+def is_loopback(endpoint: str) -> bool:
+    """Returns whether only programs of this machine can connect to an endpoint, ``tcp://HOST:PORT``."""
+    host = endpoint.removeprefix("tcp://").rpartition(":")[0].strip("[]")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name, which may become any address
+        return False
+
+
+class MonitoredSocket:
     """A ZeroMQ socket with a monitor. ``endpoint`` is where it is bound or connected first."""
 
     endpoint: str
@@ -47,8 +58,13 @@ class _Socket:
 
     @property
     def refused(self) -> int:
-        """Connections refused since the start."""
+        """Connections of others that this socket has refused since the start."""
         return self._monitor.refused
+
+    @property
+    def rejected(self) -> int:
+        """How often the other end has refused this socket since the start: its keys are others."""
+        return self._monitor.rejected
 
     def close(self, linger_ms: int = 0) -> None:
         """Closes the socket.
@@ -62,6 +78,12 @@ class _Socket:
     def _attach(self, endpoint: str, *, bind: bool, keys: Keys | None) -> str:
         """Binds or connects the socket and returns the endpoint; closes the socket if that fails."""
         socket = self._socket
+        if bind and not keys and not is_loopback(endpoint):
+            self.close()
+            raise UsageError(
+                f"Cannot listen on {endpoint} without a key: every program in the network could connect.",
+                f"Use {LOOPBACK}. Cameras of other machines connect with a key: pose-rig camera.",
+            )
         try:
             if bind:
                 authentication.require_keys(socket, keys) if keys else authentication.allow_any(socket)
@@ -87,7 +109,7 @@ class _Socket:
         self.close()
 
 
-class Sender(_Socket):
+class Sender(MonitoredSocket):
     """A PUB or PUSH socket.
 
     Args:
@@ -163,7 +185,7 @@ def bind_publisher(public: str, internal: str, keys: Keys | None) -> Sender:
     return sender
 
 
-class Receiver(_Socket):
+class Receiver(MonitoredSocket):
     """A SUB or PULL socket. Invalid messages are counted, never raised.
 
     Args:

@@ -20,6 +20,7 @@ CONNECTION_ENDED = (
     zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL,
     zmq.EVENT_HANDSHAKE_FAILED_AUTH,
 )
+HANDSHAKE_FAILED = CONNECTION_ENDED[1:]
 CONNECTION_ACTIVE = (
     zmq.EVENT_CONNECTED,
     zmq.EVENT_CONNECT_DELAYED,
@@ -42,6 +43,9 @@ class SocketMonitor:
     Args:
         socket: Has neither bound nor connected yet.
         bind: Whether it is going to bind; otherwise it connects.
+
+    Attributes:
+        rejected: Handshakes that the other end has refused since the socket connected, as seen by `reconnect`.
     """
 
     def __init__(self, socket: "zmq.Socket[Any]", *, bind: bool) -> None:
@@ -54,7 +58,7 @@ class SocketMonitor:
         self._events.connect(endpoint)
         self._bind = bind
         self._handshaking_since_s: deque[float] = deque()
-        self._refused = 0
+        self._refused = self.rejected = 0
         self._ended_s: dict[str, float] = {}
         self._checked_s = 0.0
 
@@ -81,6 +85,7 @@ class SocketMonitor:
             return
         self._checked_s = now_s
         for event, endpoint in self._read():
+            self.rejected += event in HANDSHAKE_FAILED
             if event in CONNECTION_ENDED:
                 self._ended_s[endpoint] = now_s
             else:

@@ -182,3 +182,32 @@ def test_an_endpoint_in_use_is_an_error(keys: Keys) -> None:
             bind_publisher(taken, LOOPBACK, keys)
         with pytest.raises(UsageError, match=f"^Cannot listen on {taken}: Address"):
             bind_publisher(LOOPBACK, taken, keys)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "[::]", "*", "localhost"])  # noqa: S104
+def test_other_machines_need_keys(host: str) -> None:
+    with pytest.raises(UsageError, match=r"without a key: every program in the network could connect\. Use 127"):
+        Sender(f"tcp://{host}:0", bind=True)
+    with pytest.raises(UsageError, match="without a key"):
+        Receiver(f"tcp://{host}:0", "lossless", bind=True)
+
+
+def test_with_keys_other_machines_may_connect(keys: Keys) -> None:
+    with Receiver("tcp://0.0.0.0:0", bind=True, keys=keys) as receiver:
+        assert receiver.endpoint.startswith("tcp://0.0.0.0:")
+
+
+def test_a_client_that_is_refused_knows_it(keys: Keys) -> None:
+    with (
+        Receiver(LOOPBACK, bind=True, keys=keys) as receiver,
+        Sender(receiver.endpoint, keys=generate_keys()) as refused,
+        Sender(receiver.endpoint, keys=keys) as accepted,
+    ):
+
+        def is_known() -> bool:
+            refused.send(OWN)
+            accepted.send(OWN)
+            return refused.rejected > 0 and receiver.refused > 0
+
+        until(is_known)
+        assert accepted.rejected == 0

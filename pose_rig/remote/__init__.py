@@ -1,0 +1,1 @@
+"""Cameras of other machines: their key, their clocks, and both ends of the connection."""
