@@ -29,7 +29,7 @@ class ProcessGroup:
         if self.world_size == 1:
             return batch
         rows = self._rows(len(batch.pose_2d) // batch.per_rig, batch.per_rig, batch.pose_2d.device)
-        return replace(batch, **{name: getattr(batch, name)[rows] for name in TENSORS})
+        return replace(batch, processes=self.world_size, **{name: getattr(batch, name)[rows] for name in TENSORS})
 
     def shard_permutation(self, permutation: Tensor, per_rig: int) -> Tensor:
         """Returns the part of a permutation within rigs that belongs to this process, as indices into its shard."""

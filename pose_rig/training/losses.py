@@ -25,9 +25,9 @@ def weighted_rms(points: Tensor, weight: Tensor) -> Tensor:
     return ((points.square().sum(-1) * weight).sum(-1) / total + EPSILON).sqrt()[..., None, None]
 
 
-def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """Returns the mean of values under weights of the same shape; 0 where all weights are 0."""
-    return (values * weight).sum() / weight.sum().clamp_min(1e-6)
+def weighted_mean(values: Tensor, weight: Tensor, dim: int | None = None) -> Tensor:
+    """Returns the mean of values under weights of the same shape, over an axis or all; 0 where all weights are 0."""
+    return (values * weight).sum(dim) / weight.sum(dim).clamp_min(1e-6)
 
 
 def distance(a: Tensor, b: Tensor) -> Tensor:
@@ -104,12 +104,14 @@ def pairs(pose_2d: Tensor, confidence: Tensor, inverse_depth: Tensor, poses: Ten
 
 def camera_consistency(
     pose_2d: Tensor, confidence: Tensor, inverse_depth: Tensor, view_from_canonical: Tensor, pose: Tensor,
-    camera_from_view: Tensor, permutation: Tensor, static: Tensor,
+    camera_from_view: Tensor, permutation: Tensor, static: Tensor, per_rig: int,
 ) -> Tensor:  # fmt: skip
     """Returns L_cam: the relative rotations of static cameras are the same in every frame.
 
-    L_cam = Σ_u mean over (b, v≠u) of Lrep(w_v, [Rc_v Rc_uᵀ in frame π(b)] Rc_u X_u), Rc = camera_from_view R; π is
-    ``permutation`` (B,), another frame of the same rig. Frames with ``static`` (B,) = 0 do not count.
+    L_cam = Σ_r Σ_u mean over (b of rig r, v≠u) of Lrep(w_v, [Rc_v Rc_uᵀ in frame π(b)] Rc_u X_u), Rc = camera_from_view
+    R; π is ``permutation`` (B,), another frame of the same rig. A sum over rigs, as published (the subjects of
+    CanonPose), so it grows with their number. Frames with ``static`` (B,) = 0 do not count; rig r has the frames
+    r·``per_rig`` to (r+1)·``per_rig``.
     """
     views = pose_2d.shape[1]
     camera = camera_from_view @ view_from_canonical
@@ -119,7 +121,9 @@ def camera_consistency(
     losses = cross_reprojection(pose_2d, confidence, inverse_depth, poses)
     visible = visible_views(confidence)
     weight = pair_weights(visible * static[:, None]) * pair_weights(visible[permutation])
-    return views * weighted_mean(losses, weight * (1 - torch.eye(views, device=pose_2d.device)))
+    weight = weight * (1 - torch.eye(views, device=pose_2d.device))
+    by_rig = (-1, per_rig * views * views)
+    return views * weighted_mean(losses.reshape(by_rig), weight.reshape(by_rig), dim=-1).sum()
 
 
 def refinement(pose_2d: Tensor, confidence: Tensor, refined: Tensor) -> Tensor:

@@ -67,9 +67,10 @@ def loss_terms(
     poses = losses.in_all_views(lifted.view_from_canonical, lifted.pose)
     out["rep"], out["view"] = losses.pairs(batch.pose_2d, batch.confidence, inverse_depth, poses)
     if weights.cam:
-        out["cam"] = losses.camera_consistency(
+        # gradients are averaged over the processes: each one's sum over its own rigs, times their number
+        out["cam"] = batch.processes * losses.camera_consistency(
             batch.pose_2d, batch.confidence, inverse_depth, lifted.view_from_canonical, lifted.pose,
-            batch.view_from_camera.transpose(-1, -2), permutation, 1 - batch.moving,
+            batch.view_from_camera.transpose(-1, -2), permutation, 1 - batch.moving, batch.per_rig,
         )  # fmt: skip
     if weights.bend:
         out["bend"] = losses.bending(lifted.pose, losses.visible_views(batch.confidence))

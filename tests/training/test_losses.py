@@ -28,11 +28,14 @@ def pairs(scene: Exact) -> tuple[Tensor, Tensor]:
     )
 
 
-def cam(scene: Exact, camera_from_view: Tensor, order: Tensor, static: Tensor | None = None) -> Tensor:
+def cam(
+    scene: Exact, camera_from_view: Tensor, order: Tensor, static: Tensor | None = None, per_rig: int | None = None
+) -> Tensor:
     still = torch.ones(len(scene.pose_2d), dtype=torch.float64) if static is None else static
     return losses.camera_consistency(
-        scene.pose_2d, scene.confidence, scene.inverse_depth, scene.rotation, scene.pose, camera_from_view, order, still
-    )
+        scene.pose_2d, scene.confidence, scene.inverse_depth, scene.rotation, scene.pose, camera_from_view, order,
+        still, per_rig or len(order),
+    )  # fmt: skip
 
 
 def rolled(scene: Exact) -> Tensor:
@@ -174,6 +177,47 @@ def test_a_frame_compared_with_itself_gives_the_loss_across_views() -> None:
     camera_from_view = still_rig()[1]
     found = cam(scene, camera_from_view, torch.arange(len(scene.pose_2d)))
     assert torch.allclose(found, pairs(scene)[1])
+
+
+def test_the_camera_consistency_is_what_the_papers_loops_over_subjects_make() -> None:
+    per_rig, scene = 3, wrong(exact())
+    frames, views = scene.pose_2d.shape[:2]
+    camera_from_view = still_rig()[1]
+    order = torch.tensor([1, 2, 0, 5, 3, 4])
+    assert frames == len(order)
+    camera = camera_from_view @ scene.rotation
+    expected = 0.0
+    for first in range(0, frames, per_rig):
+        for u in range(views):
+            one = []
+            for b in range(first, first + per_rig):
+                for v in set(range(views)) - {u}:
+                    relative = camera[order[b], v] @ camera[order[b], u].T
+                    pose = camera_from_view[b, v].T @ relative @ camera[b, u] @ scene.pose[b, u].T
+                    one.append(
+                        losses.reprojection(
+                            scene.pose_2d[b, v], scene.confidence[b, v], scene.inverse_depth[b, v], pose.T
+                        )
+                    )
+            expected += float(torch.stack(one).mean())
+    assert float(cam(scene, camera_from_view, order, per_rig=per_rig)) == pytest.approx(expected)
+
+
+def test_rigs_without_pairs_or_with_moving_cameras_add_nothing_to_the_camera_consistency() -> None:
+    rig, camera_from_view = still_rig()
+    scene, order = wrong(rig), torch.tensor([1, 2, 0, 4, 5, 3])
+    static = torch.tensor([1.0, 1, 1, 0, 0, 0], dtype=torch.float64)
+    first = Exact(*(value[:3] for value in astuple(scene)))
+    alone = cam(first, camera_from_view[:3], order[:3])
+    assert float(alone) > 0.01
+    assert torch.allclose(cam(scene, camera_from_view, order, static, per_rig=3), alone)
+    hidden = scene
+    for frame in range(3, 6):
+        for view in range(scene.pose_2d.shape[1]):
+            confidence = hidden.confidence.clone()
+            confidence[frame, view] = 0
+            hidden = Exact(hidden.pose, hidden.rotation, hidden.pose_2d, confidence, hidden.inverse_depth)
+    assert torch.allclose(cam(hidden, camera_from_view, order, per_rig=3), alone)
 
 
 def test_a_view_that_is_missing_in_either_frame_is_left_out() -> None:

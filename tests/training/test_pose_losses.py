@@ -193,7 +193,15 @@ TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
         losses.pairs(SMALL.pose_2d, SMALL.confidence, SMALL.inverse_depth, losses.in_all_views(r, x))
     ).sum(),
     "camera_consistency": lambda x, r: losses.camera_consistency(
-        SMALL.pose_2d, SMALL.confidence, SMALL.inverse_depth, r, x, SMALL.rotation, torch.tensor([1, 0]), torch.ones(2)
+        SMALL.pose_2d,
+        SMALL.confidence,
+        SMALL.inverse_depth,
+        r,
+        x,
+        SMALL.rotation,
+        torch.tensor([1, 0]),
+        torch.ones(2),
+        2,
     ),
     "consistency_3d": lambda x, _: losses.consistency_3d(x + RANDOM, SMALL.confidence),
     "consistency_3d_released": lambda x, _: losses.consistency_3d_released(x),

@@ -8,6 +8,7 @@ import torch
 
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.training import losses
+from pose_rig.training.distributed import ProcessGroup
 from pose_rig.training.footage.dataset import Batch, PoseDataset
 from pose_rig.training.methods import METHODS, TERMS, Weights, method
 from pose_rig.training.training_step import lift, loss_terms, permutation_within_rigs, total_loss
@@ -104,6 +105,18 @@ def test_the_truth_has_no_loss_and_a_moved_rig_has() -> None:
     gone = replace(batch, moving=torch.ones(6))
     moving = loss_terms(knowing(true_lifts(batch, moved)), gone, recipe, recipe.early, torch.arange(6).roll(1))
     assert float(moving["cam"]) == 0
+
+
+def test_processes_together_have_the_camera_consistency_of_all_rigs() -> None:
+    recipe, lifter, batch, own = method("canonpose"), small("canonpose"), batch_of("canonpose"), order()
+    whole = loss_terms(lifter, batch, recipe, recipe.early, own)["cam"]
+    parts = []
+    for rank in range(RIGS):
+        group = ProcessGroup(rank, RIGS)
+        shard, permutation = group.shard(batch), group.shard_permutation(own, PER_RIG)
+        parts.append(loss_terms(lifter, shard, recipe, recipe.early, permutation)["cam"])
+    assert float(whole.detach()) > 0
+    torch.testing.assert_close(torch.stack(parts).mean(), whole)
 
 
 def test_perspective_is_the_methods() -> None:

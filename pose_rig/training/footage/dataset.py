@@ -79,6 +79,7 @@ class Batch:
         true_pose: (B,V,J,3) in the view, its projection of unit norm.
         has_truth: (B,V) 1 = ``true_pose`` is known.
         per_rig: Frames per rig.
+        processes: Number of processes that have a part of the batch each.
     """
 
     pose_2d: Tensor
@@ -92,9 +93,10 @@ class Batch:
     true_pose: Tensor
     has_truth: Tensor
     per_rig: int = field(default=1, kw_only=True)
+    processes: int = field(default=1, kw_only=True)
 
 
-TENSORS = tuple(each.name for each in fields(Batch) if each.name != "per_rig")
+TENSORS = tuple(each.name for each in fields(Batch) if not each.kw_only)
 
 
 class PoseDataset:
