@@ -12,7 +12,7 @@ from pose_rig.fusion.late_cameras import KEEP_NS, CompleteSamples, LateCameras, 
 from pose_rig.fusion.pose.sync import Sample, SampleBuffer
 from pose_rig.fusion.synchronisation.camera_clock import RIG_CLOCK, CameraClock
 from pose_rig.skeleton import landmarks
-from pose_rig.wire.messages import Health, Keypoints2D, Message
+from pose_rig.wire.messages import Command, Health, Keypoints2D, Message
 
 MAX_PEOPLE = 16  # per image
 MAX_LANDMARKS = 1024  # per person; the largest known set has 543
@@ -34,7 +34,7 @@ class CameraInputs:
         names: (V) of the cameras.
         sources: Where their messages come from: one per camera, or one for all.
         live: Whether timestamps are those of this machine's clock; otherwise they are those of a file.
-        accept: Called with the view and each message that is used.
+        accept: Called with the view and each message that is used; a command has the view −1.
         reject: Called with the reason for each message that is not.
         clocks: (V) of the cameras; None = all have the clock of the rig.
         follow: Whether this is a live run, or the exact repetition of one: clocks are followed, and cameras that
@@ -63,6 +63,7 @@ class CameraInputs:
         self._next_ns: int | None = None  # from which the rig learns again
         self.buffers = self._empty_buffers(len(names))
         self.clocks = list(clocks or [RIG_CLOCK] * len(names))
+        self._commands: list[Command] = []
 
     @property
     def ended(self) -> bool:
@@ -78,6 +79,15 @@ class CameraInputs:
     def late_age_ns(self) -> Sequence[float]:
         """(V) as in `LateCameras`."""
         return [0.0] * len(self.buffers) if self._late is None else self._late.age_ns
+
+    def take_commands(self) -> list[Command]:
+        """Returns the commands of the user since this was last called."""
+        commands, self._commands = self._commands, []
+        return commands
+
+    def reject(self, reason: str) -> None:
+        """Reports a message that cannot be used."""
+        self._reject(reason)
 
     def samples(self, t_ns: int) -> list[Sample | None]:
         """Returns (V) the detections of each camera at a time step of the rig clock, None where there are none near it.
@@ -128,6 +138,10 @@ class CameraInputs:
         """Adds a message to the buffer of its camera; returns the view, None if the message was rejected."""
         if isinstance(message, Keypoints2D):
             return self._take_keypoints(message)
+        if isinstance(message, Command):
+            self._commands.append(message)
+            self._accept(-1, message)
+            return None
         view = self._view.get(message.worker) if isinstance(message, Health) else None
         if view is None or not isinstance(message, Health):
             self._reject(f"{message.topic} is not a message of a camera.")

@@ -11,7 +11,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.config import Config
+from pose_rig.config import ASSUMED_HEIGHT_M, Config
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
 from pose_rig.fusion.camera_inputs import CameraInputs
@@ -33,6 +33,7 @@ from pose_rig.fusion.rig.camera_clocks import CameraClocks, recorded_clocks
 from pose_rig.fusion.rig.rig import Rig
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.fusion.rig.setup import setup_of
+from pose_rig.fusion.rig.solved_rig import SolvedRig
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_adjustment import AdjustedClocks, adjust_clocks
 from pose_rig.fusion.synchronisation.clock_search import search_offset
@@ -106,6 +107,43 @@ class Estimator:
         self._late_age_ns: Sequence[float] = [0.0] * len(self._config.camera)
         self._live_clocks = LiveClocks(len(self._config.camera), self._engine, self._background)
         self._published_clocks = self.clocks
+
+    def set_height(self, height_m: float) -> None:
+        """Uses another body height; solved cameras are scaled."""
+        scale, solution = height_m / self.height_m, self._rig.poses.solution
+        self._config = structs.replace(self._config, height_m=height_m)
+        self.restart_with(None if solution is None else solution.transformed(np.eye(3), np.zeros(3), scale))
+
+    def restart_with(self, solution: RigSolution | None) -> None:
+        """Restarts with solved cameras, in whichever frame; None = from scratch, also without those of an earlier run.
+
+        Tracking and learning start again from scratch. In a replay that uses the recorded rig, nothing happens: what
+        came of this is recorded too.
+        """
+        before, properties = self._rig.poses, self._cameras
+        if before.recorded is not None:
+            return
+        self.restart()
+        self.use_properties(properties)
+        self._rig.poses.earlier = None
+        if solution is not None:
+            cameras = replace(solution.cameras, known=before.known)
+            self._rig.poses.solved = SolvedRig(replace(solution, cameras=cameras))
+
+    @property
+    def solution(self) -> RigSolution | None:
+        """The solved cameras and bones, None until then."""
+        return self._rig.poses.solution
+
+    @property
+    def height_m(self) -> float:
+        """Body height that sets the scale."""
+        return self._config.height_m or ASSUMED_HEIGHT_M
+
+    @property
+    def height_assumed(self) -> bool:
+        """Whether that is the default, for the user gave none."""
+        return self._config.height_m is None
 
     def track(self, view: int, samples: Sequence[Sample]) -> CameraTrack:
         """Returns the detections of a camera in its frames, each lifted by itself."""

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from pose_rig.config import ASSUMED_HEIGHT_M
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.smooth import OneEuro
@@ -17,7 +16,7 @@ from pose_rig.fusion.time_steps import TimeStep
 from pose_rig.graph import Engine
 from pose_rig.skeleton import Landmarks
 from pose_rig.wire.jobs import FusionJob
-from pose_rig.wire.messages import Health, Message, Mode, Pose3D, RigState, State
+from pose_rig.wire.messages import Command, Health, Message, Mode, Pose3D, RigState, State
 from pose_rig.wire.meter import Meter
 from pose_rig.wire.services import FUSION, FUSION_REPORT_S
 
@@ -38,6 +37,9 @@ class Endpoint(Protocol):
 
 class PosesWriter(Protocol):
     """Writes the poses file of a run."""
+
+    def set_height(self, height_m: float) -> None:
+        """Sets the body height of the poses to come, which the user gave during the run."""
 
     def add(self, pose: PoseEstimate, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]) -> None:
         """Adds a pose and the detections of each view at its time."""
@@ -94,6 +96,7 @@ class FusionOutput:
         self._camera_health: dict[str, Health] = {}
         self._next_index = 0
         self.exact = True
+        self._height_m = estimator.height_m
         self._newest_ns = 0  # time of the last pose
         self._rejected = self._skipped = 0  # messages; time steps
         self._reported_s = 0.0
@@ -109,14 +112,26 @@ class FusionOutput:
         self._publisher.send(self._meter.health("ready"))
 
     def forward(self, view: int, message: Message) -> None:
-        """Records keypoints; publishes and records the health of a camera."""
+        """Records keypoints and commands; publishes and records the health of a camera."""
         if not isinstance(message, Health):
             self._publisher.record(message)
+            if isinstance(message, Command):
+                self._switch_recording(message)
             return
         if message.total_frames is not None:
             self._meter.total_frames = max(message.total_frames, self._meter.total_frames or 0)
         self._camera_health[message.worker] = message
         self._publisher.send(message)
+
+    def _switch_recording(self, command: Command) -> None:
+        """Begins a recording with what is known of the cameras, or ends it."""
+        if command.name == "record" and not self._publisher.recording:
+            self._publisher.recording = True
+            self._publisher.record(self._rig_state())
+        elif command.name == "stop-recording" and self._publisher.recording:
+            self._publisher.record(self._rig_state())
+            self._publisher.record(self._health("ended"))
+            self._publisher.recording = False
 
     def record_keypoints(self, view: int, message: Message) -> None:
         """Records keypoints; the health of cameras was published before."""
@@ -145,7 +160,7 @@ class FusionOutput:
         self._publisher.set_time(step.t_ns)
         for result in self._estimator.background_results():
             self._publisher.record(result)
-        height_m, assumed = self._config.height_m or ASSUMED_HEIGHT_M, self._config.height_m is None
+        height_m, assumed = self._estimator.height_m, self._estimator.height_assumed
         pose = pose_message(step.pose, self._next_index, age_ns, height_m, assumed)
         self._publisher.send(pose)
         for refined in refined_messages(step.pose, self._next_index, self._cameras):
@@ -153,6 +168,9 @@ class FusionOutput:
         if self._estimator.rig_changed():  # at once, so that a recording has each rig with the poses made with it
             self._publisher.send(self._rig_state())
         if self._file is not None:
+            if height_m != self._height_m:
+                self._height_m = height_m
+                self._file.set_height(height_m)
             self._file.add(step.pose, step.samples, self._estimator.landmarks)
         stages_ns = {"sync": step.sync_ns, "fuse": step.estimate_ns, "send": time.perf_counter_ns() - started_ns}
         self._meter.count_sent(age_ns / 1e6, {stage: ns / 1e6 for stage, ns in stages_ns.items()})

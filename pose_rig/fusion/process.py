@@ -146,7 +146,9 @@ def open_publisher(job: FusionJob, stop: Stop, *, waits: bool) -> Publisher:
     """
     subscribers = bind_publisher(job.output, job.internal, job.keys)
     recorder = Sender(job.record, "lossless", keys=job.keys, send_hwm=RECORDER_HWM) if job.record else None
-    return Publisher(subscribers, recorder, waits=waits, stopped=stop.is_set)
+    publisher = Publisher(subscribers, recorder, waits=waits, stopped=stop.is_set)
+    publisher.recording &= job.records
+    return publisher
 
 
 @contextmanager

@@ -25,6 +25,7 @@ class Publisher:
         stopped: Whether to stop waiting.
 
     Attributes:
+        recording: Whether messages are sent to the recorder, if there is one.
         bad: Messages that were not sent because a value is out of bounds.
         last_error: Why the last of them was not.
     """
@@ -34,6 +35,7 @@ class Publisher:
     ) -> None:
         self._subscribers, self._recorder = subscribers, recorder
         self._waits, self._stopped = waits, stopped
+        self.recording = recorder is not None
         self.bad = 0
         self.last_error = ""
         self._missing = 0
@@ -61,7 +63,7 @@ class Publisher:
 
     def record(self, message: Message) -> None:
         """Records a message without publishing it."""
-        if self._recorder is not None and (data := self._encoded(message)):
+        if self.recording and (data := self._encoded(message)):
             self._record(data)
 
     def close(self) -> None:
@@ -80,7 +82,7 @@ class Publisher:
             return b""
 
     def _record(self, data: bytes) -> None:
-        if self._recorder is None:
+        if not self.recording:
             return
         self._send_gap()
         if self._missing or not self._push(data):

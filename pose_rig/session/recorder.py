@@ -16,7 +16,7 @@ from pose_rig.session.mcap.session_writer import SessionWriter
 from pose_rig.wire.bus import Receiver, Sender
 from pose_rig.wire.encoding import MAX_VIDEO_BYTES, encode
 from pose_rig.wire.jobs import RecordJob, Stop
-from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState, State
+from pose_rig.wire.messages import Command, Health, Keypoints2D, Message, Pose3D, Refined2D, RigState, State
 from pose_rig.wire.records import Clock, Gap, Learned, Marker, VideoFrame
 from pose_rig.wire.services import FUSION, RECORDER, RECORDER_REPORT_S
 
@@ -27,7 +27,7 @@ WAIT_MS = 100
 IDLE_S = 0.3  # without a message after fusion has ended
 STOP_IDLE_S = 1.0  # without a message after a stop was requested
 RATE_WINDOW_S = 2.0
-ON_RIG_CLOCK = (Keypoints2D, Pose3D, Refined2D, RigState, VideoFrame, Marker, Gap, Learned)
+ON_RIG_CLOCK = (Keypoints2D, Pose3D, Refined2D, RigState, Command, VideoFrame, Marker, Gap, Learned)
 
 
 def main(job: RecordJob, stop: Stop) -> None:

@@ -18,10 +18,10 @@ from pose_rig.session.playback import CameraSource, Playback
 from pose_rig.session.reader import Session
 from pose_rig.session.replay_comparison import ReplayComparison
 from pose_rig.wire.jobs import FusionJob, ReplayJob, Stop
-from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, RigState
+from pose_rig.wire.messages import Command, Health, Keypoints2D, Message, Pose3D, RigState
 from pose_rig.wire.records import Learned
 
-TOPICS = (Keypoints2D.TOPIC, Pose3D.TOPIC, Learned.TOPIC, Health.TOPIC, RigState.TOPIC)
+TOPICS = (Keypoints2D.TOPIC, Pose3D.TOPIC, Learned.TOPIC, Command.TOPIC, Health.TOPIC, RigState.TOPIC)
 READY_S = 0.05
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pose_rig.errors import MessageError
 from pose_rig.names import is_label, is_name
-from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState, Streams
+from pose_rig.wire.messages import Command, Health, Keypoints2D, Message, Pose3D, Refined2D, RigState, Streams
 from pose_rig.wire.records import Clock, Gap, Learned, Marker, VideoFrame
 from pose_rig.wire.services import FUSION
 
@@ -32,7 +32,7 @@ class _WireArray(msgspec.Struct, frozen=True, array_like=True):
 
 
 MESSAGE_TYPES: tuple[type[Message], ...] = (
-    Keypoints2D, Pose3D, Refined2D, RigState, Health, Streams, VideoFrame, Marker, Gap, Learned, Clock,
+    Keypoints2D, Pose3D, Refined2D, RigState, Health, Streams, Command, VideoFrame, Marker, Gap, Learned, Clock,
 )  # fmt: skip
 
 

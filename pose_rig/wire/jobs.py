@@ -54,6 +54,7 @@ class FusionJob:
         output: Endpoint to publish on for any program.
         record: The recorder receives here; empty = nothing is recorded.
         internal: Endpoint to publish on for the workers of this run; empty = none.
+        records: Whether the recorder records from the start; else from a command of the user on.
     """
 
     config: Config
@@ -63,6 +64,7 @@ class FusionJob:
     internal: str = ""
     keys: Keys | None = None
     restarts: int = 0
+    records: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ VERSION = 1
 NO_PERSON = "no person detected"  # the one note of a camera that is not a fault
 
 Mode = Literal["cold", "settled", "solved"]
+CommandName = Literal["record", "stop-recording", "marker", "floor", "height", "re-solve", "stop"]
 State = Literal["starting", "ready", "running", "ended", "failed"]
 # ns. 146 years; the sum of two still fits 64 bits.
 TimeNs = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
@@ -315,3 +316,23 @@ class Streams(Message, frozen=True, kw_only=True, eq=False):
     t_ns: TimeNs
     targets: tuple[Target, ...]
     lead_ms: Real = 0.0
+
+
+class Command(Message, frozen=True, kw_only=True, eq=False):
+    """What the user asks a running rig for, on the live page.
+
+    Attributes:
+        t_ns: Monotonic clock at sending.
+        number: From 1, for the answer.
+        name: ``record``, ``stop-recording``; ``marker``: one in the recording; ``floor``: set the origin, on the floor
+            below the standing person; ``height``: set the body height; ``re-solve``: estimate the cameras from scratch;
+            ``stop``: end the run.
+        value: Of ``height``: m, as text; else empty.
+    """
+
+    TOPIC: ClassVar[str] = "command"
+
+    t_ns: TimeNs
+    number: Count
+    name: CommandName
+    value: str = ""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pose_rig.errors import MessageError
 from pose_rig.wire.encoding import MAX_BYTES, decode, encode, topic_of
-from pose_rig.wire.messages import CameraState, Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
+from pose_rig.wire.messages import CameraState, Command, Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
 
 DATA = Path(__file__).parent / "data"
 
@@ -74,6 +74,7 @@ STORED: dict[str, Message] = {
             ),
         ),
     ),
+    "v1_command": Command(t_ns=98765, number=3, name="height", value="1.82"),
     "v1_health": Health(
         worker="left",
         t_ns=57,

@@ -3,8 +3,6 @@
 Axes: N keyframes, J joints.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from pose_rig.arrays import Floats
@@ -67,5 +65,17 @@ def to_room_frame(found: RigSolution, up: Floats, height_m: float, *, upright: b
     room_from_rig = gravity_aligned_rotation(normal, cameras.rotation[int(np.flatnonzero(cameras.known)[0])][2])
     pelvis = bodies[-1, 0]
     origin = pelvis - (pelvis @ normal - level) * normal
-    transformed = cameras.transformed(room_from_rig, origin, 1.0)
-    return replace(found, cameras=transformed, poses=(bodies - origin) @ room_from_rig.T)
+    return found.transformed(room_from_rig, origin)
+
+
+def with_zero_at(found: RigSolution, joints: Floats, height_m: float) -> RigSolution:
+    """Returns a rig with the same axes, its origin on the floor below a standing person.
+
+    Args:
+        found: In the room frame.
+        joints: (J,3) m, of the person.
+        height_m: Body height, for the height of the ankles.
+    """
+    level = float(joints[_ANKLES, 1].min()) - ANKLE_HEIGHT * height_m
+    pelvis = joints[INDEX["pelvis"]]
+    return found.transformed(np.eye(3), np.array([pelvis[0], level, pelvis[2]]))

@@ -104,6 +104,15 @@ class RigSolution:
     chirality: float = 1.0
     previous_error: float = np.inf
 
+    def transformed(self, rotation: Floats, origin: Floats, scale: float = 1.0) -> "RigSolution":
+        """Returns the same rig in another frame: ``x_new = scale rotation (x_old − origin)``."""
+        return replace(
+            self,
+            cameras=self.cameras.transformed(rotation, origin, scale),
+            bone_length_m=scale * self.bone_length_m,
+            poses=scale * (self.poses - origin) @ rotation.T,
+        )
+
 
 def self_solve(task: SolveTask) -> RigSolution | str:
     """Returns the rig of minimal reprojection error, or why there is none and what would help."""

@@ -83,6 +83,10 @@ class PosesFileWriter:
         """Rows written so far."""
         return self._rows.count
 
+    def set_height(self, height_m: float) -> None:
+        """Sets the body height of the poses to come, which the user gave during the run."""
+        self._header = msgspec.structs.replace(self._header, height_m=height_m, height_assumed=False)
+
     def add(self, pose: PoseEstimate, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]) -> None:
         """Adds a pose and the detections of each view at its time."""
         if not self._begun:

@@ -1,0 +1,40 @@
+"""What the user changes while the rig runs: the body height, the origin, or everything that is known of the cameras."""
+
+from pose_rig.config import HEIGHT_RANGE_M
+from pose_rig.fusion.calibration.floor import with_zero_at
+from pose_rig.fusion.estimator import Estimator
+from pose_rig.wire.messages import Command
+
+NO_FLOOR = "The floor was not set: that needs solved cameras, and a person they detect."
+NO_HEIGHT = "The body height was not set: {!r} is not a number from {:g} to {:g} m."
+MAX_SHOWN = 20  # characters of a value that is refused
+
+
+def apply(command: Command, estimator: Estimator) -> str:
+    """Does what a command asks of the estimator, before a time step; returns why not, empty if it was done."""
+    if command.name == "re-solve":
+        estimator.restart_with(None)
+    elif command.name == "height":
+        return _set_height(command.value, estimator)
+    elif command.name == "floor":
+        return _set_floor(estimator)
+    return ""
+
+
+def _set_height(text: str, estimator: Estimator) -> str:
+    try:
+        height_m = float(text)
+    except ValueError:
+        height_m = float("nan")
+    if not HEIGHT_RANGE_M[0] <= height_m <= HEIGHT_RANGE_M[1]:
+        return NO_HEIGHT.format(text[:MAX_SHOWN], *HEIGHT_RANGE_M)
+    estimator.set_height(height_m)
+    return ""
+
+
+def _set_floor(estimator: Estimator) -> str:
+    solution, pose = estimator.solution, estimator.evidence.pose
+    if solution is None or pose is None:
+        return NO_FLOOR
+    estimator.restart_with(with_zero_at(solution, pose.joints, estimator.height_m))
+    return ""
