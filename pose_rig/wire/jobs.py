@@ -55,6 +55,7 @@ class FusionJob:
         record: The recorder receives here; empty = nothing is recorded.
         internal: Endpoint to publish on for the workers of this run; empty = none.
         records: Whether the recorder records from the start; else from a command of the user on.
+        cores: How many the second of two passes may use; None = all.
     """
 
     config: Config
@@ -65,6 +66,7 @@ class FusionJob:
     keys: Keys | None = None
     restarts: int = 0
     records: bool = True
+    cores: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

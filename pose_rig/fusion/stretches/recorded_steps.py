@@ -21,21 +21,26 @@ class RecordedSteps:
     Args:
         engine: Runs the graph.
         open_engine: Opens an engine in another process; None = there is none.
+        cores: How many to use, this process included; None = all.
+
+    Attributes:
+        processes: Those that help this one.
     """
 
-    def __init__(self, engine: Engine, open_engine: OpenEngine | None = None) -> None:
+    def __init__(self, engine: Engine, open_engine: OpenEngine | None = None, cores: int | None = None) -> None:
         self._engine = engine
-        self._processes = Processes(open_engine if engine.provider == "cpu" else None)
+        further = None if cores is None else cores - 1
+        self.processes = Processes(open_engine if engine.provider == "cpu" else None, further)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._processes.close()
+        self.processes.close()
 
     def start(self, steps: int) -> None:
         """Starts further processes, if there are so many time steps that it is worth it."""
-        self._processes.start(steps)
+        self.processes.start(steps)
 
     def __call__(
         self, cameras: CameraInputs, clock: StepClock, estimator: Estimator, stop: Stop
@@ -55,7 +60,7 @@ class RecordedSteps:
             if t_ns is None:
                 yield None
                 continue
-            team = team or Team(estimator.fixed_cameras(), self._engine, self._processes.started, stop.is_set)
+            team = team or Team(estimator.fixed_cameras(), self._engine, self.processes.started, stop.is_set)
             learns = t_ns - learned_ns >= KEYFRAME_INTERVAL_NS
             learned_ns = t_ns if learns else learned_ns
             began_ns = time.perf_counter_ns()

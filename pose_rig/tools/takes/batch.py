@@ -74,6 +74,7 @@ class Batch:
         options: How each take is processed, as far as it applies to its kind.
         start: Starts a process.
         jobs: How many run at once.
+        cores: How many each may use in its second pass; None = all of its machine.
         force: Process takes that have not changed, and replace results of other origin, too.
         print_line: Is given one line for every take that ends.
 
@@ -90,11 +91,12 @@ class Batch:
         start: StartJob,
         *,
         jobs: int,
+        cores: int | None = None,
         force: bool,
         print_line: Callable[[str], None],
     ) -> None:
         self._folder, self._options, self._start, self._jobs = folder, options, start, jobs
-        self._force, self._print = force, print_line
+        self._cores, self._force, self._print = cores, force, print_line
         self._waiting = list(takes)
         self._sizes = {take.name: _size(take) for take in takes}
         self._times = list[tuple[tuple[str, int], float]]()  # size and seconds of the takes that were processed
@@ -152,7 +154,7 @@ class Batch:
             self._check_folder(folder, known)
             folder.mkdir(parents=True, exist_ok=True)
             (folder / RESULT_FILE).unlink(missing_ok=True)
-            job = self._start(_command(take, folder, options), folder / LOG)
+            job = self._start(_command(take, folder, options, self._cores), folder / LOG)
         except (PoseRigError, OSError) as error:
             self._fail(take, error)
             return
@@ -248,9 +250,11 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _command(take: Take, folder: Path, options: TakeOptions) -> list[str]:
+def _command(take: Take, folder: Path, options: TakeOptions, cores: int | None) -> list[str]:
     given = [(f"--{name}", value) for name, value in options.given().items()]
     words = [word for flag, value in given for word in ((flag,) if value is True else (flag, str(value)))]
+    if cores is not None:  # not one of the options: another number of cores is no reason to process a take again
+        words += ["--cores", str(cores)]
     program = [sys.executable, "-m", "pose_rig", "process"]
     return [*program, *take.sources, "--out", str(folder.absolute()), *words, "--force", "--headless"]
 

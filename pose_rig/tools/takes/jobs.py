@@ -60,6 +60,13 @@ class LocalJob:
         self._process.wait()
 
 
+def shared_cores(jobs: int) -> int | None:
+    """Returns how many cores of this machine each of so many jobs may use; None = all, there is but one job."""
+    from pose_rig.fusion.stretches.team import cores  # imports the fusion
+
+    return max(1, cores() // jobs) if jobs > 1 else None
+
+
 def cluster_jobs(cluster: str, options: Mapping[str, str], folder: Path) -> StartJob:
     """Returns the function that starts commands on a cluster.
 

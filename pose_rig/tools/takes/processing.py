@@ -42,6 +42,7 @@ def process_take(
     console: Console,
     *,
     force: bool = False,
+    cores: int | None = None,
     headless: bool = False,
     debug: bool = False,
 ) -> TakeResult:
@@ -53,6 +54,7 @@ def process_take(
         options: How it is processed.
         console: Where progress is printed.
         force: Whether files of an earlier result may be replaced.
+        cores: How many the second pass may use; None = all.
         headless: Print plain lines even in a terminal.
         debug: Let the workers write to the terminal.
 
@@ -62,7 +64,7 @@ def process_take(
         Interrupted: The user stopped it.
     """
     _check_new(take, folder, force=force)
-    ready = take_run(take, options, console, headless=headless, debug=debug)
+    ready = take_run(take, options, console, cores=cores, headless=headless, debug=debug)
     begun_s = time.monotonic()
     _make_empty(folder)
     found = TakeResult(

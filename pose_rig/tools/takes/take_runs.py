@@ -38,8 +38,12 @@ class TakeRun:
     images: Path | None = None
 
 
-def take_run(take: Take, options: TakeOptions, console: Console, *, headless: bool, debug: bool) -> TakeRun:
+def take_run(
+    take: Take, options: TakeOptions, console: Console, *, cores: int | None, headless: bool, debug: bool
+) -> TakeRun:
     """Returns how a take is fused.
+
+    The options are those of `run_rig`.
 
     Raises:
         UsageError: An input or an option is wrong, or does not apply to this kind of take.
@@ -51,9 +55,11 @@ def take_run(take: Take, options: TakeOptions, console: Console, *, headless: bo
         check_files(config)
         check_config(config)
         check_readable(config)
-        return TakeRun(lambda folder: run_rig(_into(folder, config), force=True, headless=headless, debug=debug))
+        return TakeRun(
+            lambda folder: run_rig(_into(folder, config), force=True, cores=cores, headless=headless, debug=debug)
+        )
     if take.kind == "session":
-        return _replayed(take.path, options, console, headless=headless, debug=debug)
+        return _replayed(take.path, options, console, cores=cores, headless=headless, debug=debug)
     height_m = options.keys.values.get("height_m")
     keypoints, rig = imported(take.path, options.fps, options.size, options.landmarks, height_m)
 
@@ -63,14 +69,16 @@ def take_run(take: Take, options: TakeOptions, console: Console, *, headless: bo
         path = folder / IMPORTED
         try:
             import_keypoints(keypoints, rig, path)
-            return _replayed(path, options, console, headless=headless, debug=debug).run(folder)
+            return _replayed(path, options, console, cores=cores, headless=headless, debug=debug).run(folder)
         finally:
             path.unlink(missing_ok=True)
 
     return TakeRun(run)
 
 
-def _replayed(path: Path, options: TakeOptions, console: Console, *, headless: bool, debug: bool) -> TakeRun:
+def _replayed(
+    path: Path, options: TakeOptions, console: Console, *, cores: int | None, headless: bool, debug: bool
+) -> TakeRun:
     recorded = recorded_in(path, None, None)
     config = _two_passes(options.keys.applied_to(recorded.neutral))
     check_files(config)
@@ -81,7 +89,8 @@ def _replayed(path: Path, options: TakeOptions, console: Console, *, headless: b
     def run(folder: Path) -> RunStatus:
         wanted = _into(folder, config)
         job = ReplayJob(FusionJob(wanted, (), ""), str(recorded.path), exact=False, realtime=False)
-        return run_plan(replay_plan(wanted, job, recorded.unix_from_rig_ns), console, headless=headless, debug=debug)
+        ready = replay_plan(wanted, job, recorded.unix_from_rig_ns, cores)
+        return run_plan(ready, console, headless=headless, debug=debug)
 
     return TakeRun(run, recorded.path)
 

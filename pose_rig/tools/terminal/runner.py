@@ -29,6 +29,7 @@ def run_rig(
     force: bool = False,
     own: str = "",
     stop_when: Callable[[RunStatus], bool] | None = None,
+    cores: int | None = None,
     headless: bool = False,
     debug: bool = False,
 ) -> RunStatus:
@@ -39,6 +40,7 @@ def run_rig(
         force: Whether existing files may be replaced.
         own: A file that may be replaced in any case; empty = none.
         stop_when: As in `Run`.
+        cores: As in `FusionJob`.
         headless: Print plain lines even in a terminal.
         debug: Let the workers write to the terminal.
 
@@ -52,7 +54,7 @@ def run_rig(
     check_outputs(config, force=force, sources=[Path(camera.source) for camera in config.camera], own=own)
     check_readable(config)
     console = Console()
-    ready = plan(config, _detector_path(config, console))
+    ready = plan(config, _detector_path(config, console), cores=cores)
     remove_replaced(config, force=force)
     names = ", ".join(camera.name for camera in config.camera)
     console.print(f"Starting {len(config.camera)} camera(s): {names}. Poses on {ready.output}.")

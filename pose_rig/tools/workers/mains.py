@@ -45,7 +45,7 @@ def run_fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> No
     from pose_rig.session.formats.poses_writer import open_poses
 
     engine = _engine(job)
-    with RecordedSteps(engine, _opener(job)) as recorded:
+    with RecordedSteps(engine, _opener(job), job.cores) as recorded:
         main(job, stop, engine, open_poses, recorded)
 
 
@@ -55,7 +55,7 @@ def run_replay(job: ReplayJob, stop: Event, start_ns: "Synchronized[int]") -> No
     from pose_rig.session.replay import main
 
     engine = _replay_engine(job)
-    with RecordedSteps(engine, _opener(job.fusion)) as recorded:
+    with RecordedSteps(engine, _opener(job.fusion), job.fusion.cores) as recorded:
         main(job, stop, engine, lambda: start_ns.value > 0, recorded)
 
 

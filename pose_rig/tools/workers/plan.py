@@ -43,13 +43,14 @@ class Plan:
     streams: str = ""
 
 
-def plan(config: Config, model: str, unix_from_rig_ns: int | None = None) -> Plan:
+def plan(config: Config, model: str, unix_from_rig_ns: int | None = None, cores: int | None = None) -> Plan:
     """Returns the workers of a rig.
 
     Args:
         config: The rig, its cameras named.
         model: Path of the detector model; empty if no camera needs one.
         unix_from_rig_ns: As in `RecordJob`.
+        cores: As in `FusionJob`.
 
     Raises:
         UsageError: The port is taken.
@@ -70,27 +71,27 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None) -> Pla
         return Worker(camera.name, run_camera, job, fail_on_error=ends_by_itself(camera))
 
     cameras = (camera_worker(index, camera) for index, camera in enumerate(config.camera))
-    fusion = Worker(
-        FUSION, run_fusion, _fusion_job(config, at, recording), required=True, stop_timeout_s=_fusion_timeout_s(config)
-    )
+    fusion_job = _fusion_job(config, at, recording, cores)
+    fusion = Worker(FUSION, run_fusion, fusion_job, required=True, stop_timeout_s=_fusion_timeout_s(config))
     workers = (*cameras, fusion, *_outputs(config, at, recording))
     return Plan(config, workers, at.output, at.internal, at.keys, at.reservation, recording, at.streams_internal)
 
 
-def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int) -> Plan:
+def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int, cores: int | None = None) -> Plan:
     """Returns the workers of a replay: fusion, which reads the session itself, and where wanted streams and recorder.
 
     Args:
         config: The rig of the session, with the options of the replay.
         job: What to replay; its ``fusion`` is filled in here.
         unix_from_rig_ns: Of the session, as in `RecordJob`.
+        cores: As in `FusionJob`.
 
     Raises:
         UsageError: The port is taken.
     """
     at = free_endpoints(config, 0)
     recording = _record_job(config, at, "live" if job.exact else "files", unix_from_rig_ns)
-    job = replace(job, fusion=_fusion_job(config, at, recording))
+    job = replace(job, fusion=_fusion_job(config, at, recording, cores))
     timeout_s = _fusion_timeout_s(config)
     fusion = Worker(FUSION, run_replay, job, fail_on_error=True, required=True, stop_timeout_s=timeout_s)
     shown = msgspec.structs.replace(config, camera=())  # there are no camera workers
@@ -98,8 +99,9 @@ def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int) -> Plan:
     return Plan(shown, workers, at.output, at.internal, at.keys, at.reservation, recording, at.streams_internal)
 
 
-def _fusion_job(config: Config, at: Endpoints, recording: RecordJob | None) -> FusionJob:
-    return FusionJob(config, at.inputs, at.output, recording.input if recording else "", at.internal, at.keys)
+def _fusion_job(config: Config, at: Endpoints, recording: RecordJob | None, cores: int | None) -> FusionJob:
+    record = recording.input if recording else ""
+    return FusionJob(config, at.inputs, at.output, record, at.internal, keys=at.keys, cores=cores)
 
 
 def _fusion_timeout_s(config: Config) -> float:

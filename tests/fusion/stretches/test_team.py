@@ -9,6 +9,7 @@ import pytest
 from pose_rig.errors import PoseRigError
 from pose_rig.fusion.estimator import FixedCameras
 from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.stretches.recorded_steps import RecordedSteps
 from pose_rig.fusion.stretches.stretches import FusedStep
 from pose_rig.fusion.stretches.team import MIN_SHARE, MIN_STEPS_FOR_PROCESSES, Processes, Team
 from pose_rig.graph import Engine
@@ -70,3 +71,10 @@ def test_short_recordings_and_gpus_need_no_other_process(engine: Engine) -> None
         few.start(MIN_STEPS_FOR_PROCESSES - 1)
         none.start(10 * MIN_STEPS_FOR_PROCESSES)
         assert few.started == none.started == []
+
+
+@pytest.mark.parametrize(("cores", "further"), [(1, 0), (3, 2)])
+def test_no_more_cores_are_used_than_given(engine: Engine, cores: int, further: int) -> None:
+    with RecordedSteps(engine, OPEN, cores) as recorded:
+        recorded.start(10 * MIN_STEPS_FOR_PROCESSES)
+        assert len(recorded.processes.started) == further

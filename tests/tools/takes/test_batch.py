@@ -61,10 +61,17 @@ def takes(folder: Path, *names: str) -> list[Take]:
 
 
 def batch(
-    folder: Path, some: Sequence[Take], start: Start, *, height: bool = False, jobs: int = 1, force: bool = False
+    folder: Path,
+    some: Sequence[Take],
+    start: Start,
+    *,
+    height: bool = False,
+    jobs: int = 1,
+    cores: int | None = None,
+    force: bool = False,
 ) -> Batch:
     options = TakeOptions(ConfigOptions({"height_m": 1.8} if height else {}))
-    return Batch(some, folder, options, start, jobs=jobs, force=force, print_line=lambda text: None)
+    return Batch(some, folder, options, start, jobs=jobs, cores=cores, force=force, print_line=lambda text: None)
 
 
 def started(folder: Path, some: Sequence[Take], *, height: bool = False, force: bool = False) -> list[str]:
@@ -132,6 +139,18 @@ def test_as_many_run_at_once_as_wanted(tmp_path: Path) -> None:
     assert [one.take.name for one in work.progress.running] == ["a", "c"]
     assert work.progress.left_s is not None
     assert work.progress.left_s >= 0
+
+
+def test_every_take_is_given_its_share_of_the_cores_which_is_no_reason_to_repeat_it(tmp_path: Path) -> None:
+    out, some = tmp_path / "out", takes(tmp_path, "a", "b")
+    out.mkdir()
+    alone, shared, again = Start(), Start(), Start()
+    run(batch(out, some[:1], alone), alone)
+    assert "--cores" not in alone.jobs[0].command
+    run(batch(out, some, shared, jobs=2, cores=3), shared)
+    assert [job.name for job in shared.jobs] == ["b"]
+    assert shared.jobs[0].command[shared.jobs[0].command.index("--cores") + 1] == "3"
+    assert run(batch(out, some, again, jobs=1), again) == []
 
 
 def test_a_batch_that_is_stopped_says_which_take_was_and_continues(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.tools.takes.jobs import Job, LocalJob, cluster_jobs, failure, stop_all
+from pose_rig.fusion.stretches.team import cores
+from pose_rig.tools.takes.jobs import Job, LocalJob, cluster_jobs, failure, shared_cores, stop_all
 
 HAS_SUBMITIT = importlib.util.find_spec("submitit") is not None
 SLEEPS = "import time; print('begun', flush=True); time.sleep(60)"
@@ -50,6 +51,13 @@ def test_the_reason_of_a_failure_is_the_error_in_its_log(tmp_path: Path) -> None
     assert failure(5, log).cause == "The process failed with exit code 5."
     assert failure(-9, log).cause == "The process was ended by signal 9; it may have run out of memory."
     assert failure(1, tmp_path / "gone").remedy.endswith("gone has its output.")
+
+
+def test_jobs_at_once_share_the_cores_and_one_has_all() -> None:
+    assert shared_cores(1) is None
+    assert shared_cores(2) == max(1, cores() // 2)
+    assert shared_cores(cores()) in (1, None)
+    assert shared_cores(10 * cores()) == 1
 
 
 @pytest.mark.skipif(HAS_SUBMITIT, reason="submitit is installed")

@@ -36,7 +36,10 @@ def batch(
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the results go: a folder for each take.")],
     options: Annotated[ConfigOptions, TAKE_KEYS],
     jobs: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Takes at once. One take keeps about as many cores busy as cameras.")
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Takes at once, which share the cores. One keeps about as many busy as cameras."
+        ),
     ] = 1,
     fps: Fps = None,
     size: Size = None,
@@ -80,7 +83,7 @@ def batch(
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     from pose_rig.tools.takes.batch import Batch, locked  # imports MCAP
     from pose_rig.tools.takes.grouping import find_takes
-    from pose_rig.tools.takes.jobs import LocalJob, cluster_jobs
+    from pose_rig.tools.takes.jobs import LocalJob, cluster_jobs, shared_cores
 
     console = Console()
     if cluster_option and not cluster:
@@ -91,9 +94,10 @@ def batch(
     start = LocalJob if cluster is None else cluster_jobs(cluster, _pairs(cluster_option or []), out / CLUSTER_FOLDER)
     ignored = f" {found.ignored} other files are ignored." if found.ignored else ""
     console.print(f"{len(found.takes)} takes into {out}.{ignored}")
+    share = None if cluster == "slurm" else shared_cores(min(jobs, len(found.takes)))
     with locked(out):
         screen = Screen["Progress"](console, _render, lambda at: [_line(at)], LINE_INTERVAL_S, headless=headless)
-        work = Batch(found.takes, out, chosen, start, jobs=jobs, force=force, print_line=screen.print)
+        work = Batch(found.takes, out, chosen, start, jobs=jobs, cores=share, force=force, print_line=screen.print)
         work.write_summary()
         _run(work, screen)
         written = work.write_summary()

@@ -36,6 +36,10 @@ def process(
     size: Size = None,
     landmarks: LandmarkSet = None,
     no_overlay: NoOverlay = False,
+    cores: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="How many the second pass may use; default: all.", show_default=False),
+    ] = None,
     force: Force = False,
     headless: Headless = False,
     debug: Debug = False,
@@ -71,7 +75,9 @@ def process(
     chosen = TakeOptions(options, fps, size, landmarks, not no_overlay)
     try:
         with _stopped_by_sigterm():
-            result = process_take(one, folder, chosen, console, force=force, headless=headless, debug=debug)
+            result = process_take(
+                one, folder, chosen, console, force=force, cores=cores, headless=headless, debug=debug
+            )
     except KeyboardInterrupt as error:
         console.print(f"Stopped before the end. What was written is in {folder}; --force starts again.")
         raise typer.Exit(INTERRUPTED) from error

@@ -1,0 +1,22 @@
+"""What the workers of a rig are started with."""
+
+import pytest
+
+from pose_rig.config import CameraConfig, Config
+from pose_rig.tools.workers.plan import Plan, plan, replay_plan
+from pose_rig.wire.jobs import FusionJob, ReplayJob
+
+CONFIG = Config(camera=(CameraConfig(source="a.mp4", name="a"),), port=0, pace="all", passes=2)
+REPLAY = ReplayJob(FusionJob(CONFIG, (), ""), "take.mcap", exact=False, realtime=False)
+
+
+def fusion_job(ready: Plan) -> FusionJob:
+    jobs = [worker.job for worker in ready.workers if isinstance(worker.job, FusionJob | ReplayJob)]
+    assert len(jobs) == 1
+    return jobs[0].fusion if isinstance(jobs[0], ReplayJob) else jobs[0]
+
+
+@pytest.mark.parametrize("cores", [None, 3])
+def test_fusion_is_given_its_cores(cores: int | None) -> None:
+    assert fusion_job(plan(CONFIG, "", cores=cores)).cores == cores
+    assert fusion_job(replay_plan(CONFIG, REPLAY, 0, cores)).cores == cores
