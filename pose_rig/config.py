@@ -27,6 +27,7 @@ import msgspec
 from pose_rig.errors import UsageError
 from pose_rig.lens import five_coefficients
 
+PHONE = "phone"  # the source of a camera that is a phone
 Pace = Literal["realtime", "all"]
 Origin = Literal["live", "files", "import"]
 MODELS = ("lite", "full", "heavy")
@@ -101,7 +102,7 @@ class CameraConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """One camera.
 
     Attributes:
-        source: Index, device path or name, URL, video file, keypoint file (npz), or ``sim``.
+        source: Index, device path or name, URL, video file, keypoint file (npz), ``sim``, or ``phone``.
         name: Unique name, used as topic; empty = derived from the source.
         size_px: Requested (width, height); None = 1280×720 for webcams, that of the file otherwise.
         fps: Requested frames per second; None = 30 for webcams, that of the file otherwise.
@@ -255,7 +256,31 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     record: Annotated[str, Option("Record a session there, without video.", "S.mcap", output=True)] = ""
     video: Annotated[bool, Option("Record the video too (H.264; JPEG where that is too slow).", output=True)] = False
     duration_s: Annotated[float | None, Option("Stop after this many seconds.", "S", "duration")] = None
+    view: Annotated[bool, Option("Serve a live page for browsers; prints its address.", output=True)] = False
+    phones: Annotated[int, Option("Add this many phones as cameras: each opens the address that is printed.", "N")] = 0
+    host: Annotated[
+        str,
+        Option(
+            "Address of this machine at which other machines reach it (default: this machine only; with --phones: its "
+            "addresses in the local network).",
+            "ADDRESS",
+            output=True,
+        ),
+    ] = ""
+    web_port: Annotated[
+        int, Option("Port of the live page and of phones (8443, or the next free one).", "N", output=True)
+    ] = 8443
     stream: StreamConfig = msgspec.field(default_factory=StreamConfig)
+
+    @property
+    def phone_cameras(self) -> tuple[CameraConfig, ...]:
+        """The cameras that are phones."""
+        return tuple(camera for camera in self.camera if camera.source == PHONE)
+
+    @property
+    def serves_pages(self) -> bool:
+        """Whether there is a live page, or a page for phones."""
+        return self.view or bool(self.phone_cameras)
 
 
 def load(path: Path) -> Config:

@@ -1,6 +1,6 @@
 """Who may import whom, and that nobody imports in a circle.
 
-tools → training → session → streaming → humanoid → capture | lifting | fusion | remote →
+tools → training → session | web → streaming → humanoid → capture | lifting | fusion | remote →
 simulation | video | wire | assets → ground floor. What is side by side does not import each other.
 """
 
@@ -28,6 +28,7 @@ FLOORS = {
     "humanoid": 3,
     "streaming": 4,
     "session": 5,
+    "web": 5,
     "training": 6,
     "tools": 7,
 }

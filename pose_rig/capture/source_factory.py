@@ -17,12 +17,12 @@ from pose_rig.capture.source import Source, SourceInfo
 from pose_rig.capture.video_capture import OpenDevice, open_device, open_ffmpeg, size_px
 from pose_rig.capture.video_file import VideoFile, check_file
 from pose_rig.capture.webcam import open_webcam
-from pose_rig.config import CameraConfig, Pace
+from pose_rig.config import PHONE, CameraConfig, Pace
 from pose_rig.errors import UsageError
 from pose_rig.redaction import redacted
 
 MAX_SIMULATED = 10_000  # bounds the time and memory of `expand`
-Kind = Literal["sim", "keypoints", "url", "video", "webcam"]
+Kind = Literal["sim", "keypoints", "url", "video", "webcam", "phone"]
 VIDEO_SUFFIXES = frozenset({
     ".3gp", ".avi", ".flv", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv",
     ".ts", ".webm", ".wmv",
@@ -33,6 +33,8 @@ def source_kind(source: str) -> Kind:
     """Returns the kind of a source; a file need not exist."""
     if source == "sim":
         return "sim"
+    if source == PHONE:
+        return "phone"
     if source.lower().endswith(".npz"):
         return "keypoints"
     if "://" in source:

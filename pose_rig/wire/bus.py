@@ -8,6 +8,7 @@ With `Keys` only the workers of the same run can connect (`pose_rig.wire.authent
 can; such a socket only publishes, to programs of this machine outside the rig: it binds to loopback only.
 """
 
+from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Literal, Self
 
@@ -215,9 +216,9 @@ class Receiver(MonitoredSocket):
         super().__init__(zmq.PULL if lossless else zmq.SUB, bind, keys)
         self._socket.setsockopt(zmq.MAXMSGSIZE, max_bytes + MAX_CURVE_BYTES)
         self._socket.setsockopt(zmq.RCVHWM, PIPELINE_HWM if lossless else SUB_RCVHWM)
+        self._topics: frozenset[str] = frozenset()
         if not lossless:
-            for topic in topics:
-                self._socket.subscribe(topic)
+            self.set_topics(topics)
         self.endpoint = self._attach(endpoint, bind=bind, keys=keys)
         self.bad = 0
         self.last_error = ""
@@ -229,6 +230,15 @@ class Receiver(MonitoredSocket):
             UsageError: The endpoint is not valid.
         """
         self._attach(endpoint, bind=False, keys=self._keys)
+
+    def set_topics(self, topics: Iterable[str]) -> None:
+        """Subscribes to these topic prefixes instead of those before (SUB only)."""
+        wanted = frozenset(topics)
+        for topic in wanted - self._topics:
+            self._socket.subscribe(topic)
+        for topic in self._topics - wanted:
+            self._socket.unsubscribe(topic)
+        self._topics = wanted
 
     def receive(self, timeout_ms: int, max_messages: int = 256) -> list[Message]:
         """Returns the received messages, oldest first; waits up to ``timeout_ms`` (−1 = no limit) for the first."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pose_rig.config import MIN_FREE_BYTES, CameraConfig, Config, DetectorConfig, Origin, Pace, StreamConfig
 from pose_rig.wire.authentication import Keys
+from pose_rig.wire.tokens import Tokens
 
 
 class Stop(Protocol):
@@ -33,6 +34,8 @@ class CameraJob:
         pace: As in `Config`.
         endpoint: Fusion receives keypoints here.
         video: The recorder receives frames here; empty = the video is not recorded.
+        thumbnails: The web worker receives thumbnails here; empty = there is none.
+        phones: The web worker publishes the frames of phones here; empty = there is none.
     """
 
     camera: CameraConfig
@@ -40,6 +43,8 @@ class CameraJob:
     pace: Pace
     endpoint: str
     video: str = ""
+    thumbnails: str = ""
+    phones: str = ""
     keys: Keys | None = None
     restarts: int = 0
 
@@ -131,5 +136,38 @@ class StreamJob:
     input: str
     output: str
     internal: str = ""
+    keys: Keys | None = None
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WebJob:
+    """What the web worker is started with.
+
+    Attributes:
+        config: The rig, without passwords.
+        live: Whether this is a live run, rather than files or a replay.
+        hosts: Addresses to listen on, loopback first.
+        names: Host names and addresses under which browsers reach it, which its certificate is for.
+        port: The port on all of them.
+        tokens: The first path segments of its addresses.
+        folder: Folder of the root certificate of this machine.
+        inputs: Other workers publish here: fusion, then streams and recorder if there are any.
+        output: Endpoint to publish Health and Command on, for the workers of this run.
+        thumbnails: Endpoint to receive thumbnails of the cameras on.
+        phones: Endpoint to publish the frames of phones on.
+    """
+
+    config: Config
+    live: bool
+    hosts: tuple[str, ...]
+    names: tuple[str, ...]
+    port: int
+    tokens: Tokens
+    folder: str
+    inputs: tuple[str, ...]
+    output: str
+    thumbnails: str
+    phones: str
     keys: Keys | None = None
     restarts: int = 0

@@ -5,8 +5,8 @@ Topics belong to the messages (`pose_rig.wire.messages`); docs/wire.md describes
 
 from pose_rig.wire.messages import Health, Pose3D, RigState, Streams
 
-FUSION, RECORDER, STREAMS = "fusion", "recorder", "streams"  # a camera worker has the name of its camera
-RESERVED_NAMES = (FUSION, RECORDER, STREAMS)  # no camera may have one
+FUSION, RECORDER, STREAMS, WEB = "fusion", "recorder", "streams", "web"  # a camera worker has the name of its camera
+RESERVED_NAMES = (FUSION, RECORDER, STREAMS, WEB)  # no camera may have one
 
 LOOPBACK = "127.0.0.1"
 STREAMS_PORT_OFFSET = 1  # the streams worker publishes this far above the port of the poses (`Config.port`)
@@ -20,6 +20,7 @@ CAMERA_READY_REPORT_S = 0.1  # until its first frame: the start of files depends
 FUSION_REPORT_S = 0.25  # with RigState; at once when the mode changes
 RECORDER_REPORT_S = 0.5
 STREAMS_REPORT_S = 1.0  # with Streams
+WEB_REPORT_S = 1.0
 
 # How old the newest message may be, s.
 POSE_STALE_S = 0.5  # then no person is tracked, as after an exit of the fusion worker

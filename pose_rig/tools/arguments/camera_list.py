@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
-from pose_rig.config import MAX_CAMERAS, CameraConfig, Config, load
+from pose_rig.config import MAX_CAMERAS, PHONE, CameraConfig, Config, load
 from pose_rig.errors import SourceError, UsageError
 from pose_rig.names import as_name
 from pose_rig.redaction import redacted
@@ -63,9 +63,18 @@ def config_of(*cams: str) -> Config:
         config = Config()
         entries = [_entry(item) for item in items]
     cameras = tuple(itertools.chain.from_iterable(_named(entries)))
-    if not 1 <= len(cameras) <= MAX_CAMERAS:
+    if not config.phones and not 1 <= len(cameras) <= MAX_CAMERAS:
         raise UsageError(f"A rig has 1 to {MAX_CAMERAS} cameras; got {len(cameras)}.", _FORMS)
     return replace(config, camera=cameras)
+
+
+def with_phones(config: Config) -> Config:
+    """Returns a rig with as many phones as it asks for, added after its other cameras named ``phone1`` and so on."""
+    missing = config.phones - len(config.phone_cameras)
+    taken = [*RESERVED_NAMES, *(camera.name for camera in config.camera)]
+    names = (name for name in map(f"{PHONE}{{}}".format, itertools.count(1)) if name not in taken)
+    added = tuple(CameraConfig(source=PHONE, name=name) for name in itertools.islice(names, max(missing, 0)))
+    return replace(config, camera=(*config.camera, *added))
 
 
 def cameras_in(path: Path) -> list[tuple[CameraConfig, ...]]:

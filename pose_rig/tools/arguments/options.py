@@ -6,16 +6,16 @@ import typer
 from msgspec.structs import replace
 
 from pose_rig.config import Config
-from pose_rig.tools.arguments.camera_list import mark_moving
+from pose_rig.tools.arguments.camera_list import mark_moving, with_phones
 from pose_rig.tools.arguments.config_options import KEYS, ConfigOptions
 
 Cams = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option(
         metavar="A,B,C",
         rich_help_panel="Cameras",
         help="Index, device path or name, URL, video file, folder of videos, keypoint file (.npz: all its cameras), "
-        "sim or sim:4 (simulated cameras); or one rig.toml.",
+        "sim or sim:4 (simulated cameras); or one rig.toml. Not needed with --phones.",
     ),
 ]
 Moving = Annotated[
@@ -53,5 +53,5 @@ def configured(config: Config, options: ConfigOptions, moving: list[str] | None)
     Raises:
         UsageError: ``--moving`` names an unknown camera, or options of streaming are given without a receiver.
     """
-    config = options.applied_to(config)
+    config = with_phones(options.applied_to(config))
     return replace(config, camera=mark_moving(config.camera, *moving)) if moving else config

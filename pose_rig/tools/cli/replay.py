@@ -24,7 +24,7 @@ from pose_rig.wire.jobs import FusionJob, ReplayJob
 REPLAY_KEYS = Keys(
     only=(
         "save", "record", "pace", "passes", "exact", "height_m", "port", "detector.model", "fusion.weights",
-        "fusion.provider",
+        "fusion.provider", "view", "host", "web_port",
         "stream.*",
     )
 )  # fmt: skip
@@ -52,6 +52,7 @@ def replay(
     pose-rig replay take.mcap --start 10 --end 25    a part of it
     pose-rig replay take.mcap --re-detect --model heavy --record heavy.mcap
     pose-rig replay take.mcap --vmc 127.0.0.1        stream to an avatar
+    pose-rig replay take.mcap --view                 with a live page
 
     A live session is fused at the time steps of the live run: with the same provider every pose is identical to the
     last bit, and the summary counts the identical ones. With --passes 2 or --start, and for imported sessions, every

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pose_rig.config import Config
+from pose_rig.errors import UsageError
 from pose_rig.tools.arguments.camera_list import config_of
 from pose_rig.tools.arguments.config_options import ConfigOptions, Keys
 from pose_rig.tools.arguments.options import Cams, Debug, Force, Headless, Moving, configured
@@ -12,8 +14,8 @@ from pose_rig.tools.terminal.runner import run_rig
 
 
 def run(
-    cams: Cams,
     options: ConfigOptions,
+    cams: Cams = None,
     moving: Moving = None,
     force: Force = False,
     headless: Headless = False,
@@ -31,19 +33,22 @@ def run(
     pose-rig run --cams 0,1,2 --rig studio.toml      save the solved cameras
     pose-rig run --cams 0,1,2 --record take.mcap     record a session
     pose-rig run --cams 0,1,2 --vmc 127.0.0.1/unreal stream to an avatar
+    pose-rig run --phones 3 --view                   three phones, and a live page
     pose-rig run --cams sim:4                        simulated cameras
     pose-rig run --cams rig.toml                     all settings from a file
 
     Ctrl-C or q stops and prints a summary. Options override the values in a rig.toml. `pose-rig cams` lists the
     connected cameras, `pose-rig doctor` checks this machine, `pose-rig rig` shows the solved cameras.
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
-    config = configured(config_of(*cams), options, moving)
+    if not cams and not options.values.get("phones"):
+        raise UsageError("No camera is given.", "Add --cams 0,1,2 or --phones 3; `pose-rig cams` lists them.")
+    config = configured(config_of(*cams) if cams else Config(), options, moving)
     run_rig(config, force=force, headless=headless, debug=debug)
 
 
 def record(
-    cams: Cams,
     options: Annotated[ConfigOptions, Keys(without=("record",))],
+    cams: Cams = None,
     moving: Moving = None,
     out: Annotated[str | None, typer.Option(metavar="S.mcap", help="Default: take-DATE-TIME.mcap here.")] = None,
     force: Force = False,
@@ -63,4 +68,4 @@ def record(
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     path = out or f"take-{datetime.now():%Y-%m-%d-%H%M%S}.mcap"
     options = ConfigOptions({**options.values, "record": path})
-    run(cams, options, moving, force=force, headless=headless, debug=debug)
+    run(options, cams, moving, force=force, headless=headless, debug=debug)

@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from pose_rig.config import HEIGHT_RANGE_M, MODELS, CameraConfig, Config, StreamConfig
+from pose_rig.config import HEIGHT_RANGE_M, MAX_CAMERAS, MODELS, CameraConfig, Config, StreamConfig
 from pose_rig.errors import UsageError
 from pose_rig.lens import COEFFICIENTS
 from pose_rig.lifting.weights_file import check_is_graph
@@ -15,6 +15,7 @@ PEOPLE_RANGE = (1, 8)
 DELAY_RANGE_MS = (0.0, 4000.0)  # beyond which nothing is learned from a late camera
 RATE_RANGE_HZ = (1.0, 500.0)
 STREAM_RATE_RANGE_HZ = (1.0, 240.0)
+WEB_PORT_RANGE = (0, 65000)
 RIG_PORT_RANGE = (0, 65534)  # the next higher port reports what is sent to engines
 REPEAT_RANGE = (1, 1000)
 FPS_RANGE = (0.1, 1000.0)
@@ -44,6 +45,7 @@ def check_config(config: Config) -> None:
     check_duration(config.duration_s)
     for camera in config.camera:
         _check_camera(camera)
+    _check_phones(config)
     _check_pace(config)
     _check_rig(config)
     if config.detector.model not in MODELS and not Path(config.detector.model).is_file():
@@ -146,8 +148,17 @@ def _in_range(name: str, value: float | None, limits: tuple[float, float], unit:
         raise UsageError(f"A {name} of {value:g} {unit}".rstrip() + " is out of range.", f"Use {low:g} to {high:g}.")
 
 
+def _check_phones(config: Config) -> None:
+    _in_range("number of phones", config.phones, (0, MAX_CAMERAS), "")
+    _in_range("web port", config.web_port, WEB_PORT_RANGE, "")
+    if len(config.camera) > MAX_CAMERAS:
+        raise UsageError(
+            f"A rig has 1 to {MAX_CAMERAS} cameras; got {len(config.camera)} with its phones.", "Add fewer phones."
+        )
+
+
 def _check_pace(config: Config) -> None:
-    live = [camera.name for camera in config.camera if source_kind(camera.source) == "webcam"]
+    live = [camera.name for camera in config.camera if source_kind(camera.source) in ("webcam", "phone")]
     if config.passes == 2 and live:
         raise UsageError(f"{live[0]} is live and has no second pass.", "Leave --passes out, or give files.")
     if config.passes == 2 and config.pace != "all":

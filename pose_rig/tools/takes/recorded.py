@@ -34,6 +34,7 @@ class Recorded:
         return structs.replace(
             self.config,
             save="", record="", video=False, rig="", duration_s=None, pace="all", stream=StreamConfig(),
+            view=False, phones=0, host="",
         )  # fmt: skip
 
 

@@ -86,6 +86,8 @@ class Run:
                 receiver.connect(self._plan.recording.output)
             if self._plan.streams:
                 receiver.connect(self._plan.streams)
+            if self._plan.web:
+                receiver.connect(self._plan.web.output)
             try:
                 with self._supervisor:
                     self._launch_ns = time.monotonic_ns()

@@ -16,6 +16,7 @@ from pose_rig.tools.rig_files.rig_toml import RigFile, is_writable
 from pose_rig.tools.rig_files.validation import check_config
 from pose_rig.tools.terminal.console import Console
 from pose_rig.tools.terminal.downloads import network
+from pose_rig.tools.terminal.page_addresses import print_addresses
 from pose_rig.tools.terminal.run_display import run_screen
 from pose_rig.tools.terminal.run_loop import Run
 from pose_rig.tools.terminal.status import RunStatus
@@ -81,6 +82,7 @@ def run_plan(
     Raises:
         PoseRigError: The run failed, or no person was detected in it.
     """
+    print_addresses(ready.web, console)
     save = ready.config.save
     screen = run_screen(console, headless=headless or debug)
     run = Run(ready, screen, debug=debug, stop_when=stop_when)

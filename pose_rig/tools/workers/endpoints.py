@@ -5,6 +5,7 @@ import random
 import socket
 import sys
 import weakref
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from pose_rig.wire.services import LOOPBACK, STREAMS_PORT_OFFSET
 
 FREE_PORTS = range(20_000, 32_768)  # below the ports that systems assign to outgoing connections
 MAX_TRIES = 100
+WEB_PORT_TRIES = 20  # so many rigs of one machine may serve pages
 # Linux lets a worker listen on a port that another socket keeps bound, if both allow it. Elsewhere the port is released
 # before the worker starts, and a run that starts at the same moment may take it.
 CAN_KEEP_PORTS = sys.platform.startswith("linux")
@@ -46,6 +48,16 @@ class PortReservation:
         self._sockets.append(chosen)
         return int(chosen.getsockname()[1])
 
+    def keep(self, hosts: Sequence[str], port: int, *, reuse: bool) -> None:
+        """Keeps a given port on several addresses of this machine.
+
+        Raises:
+            UsageError: It is taken on one of them, or an address is not of this machine.
+        """
+        from pose_rig.web.listener import bound_sockets
+
+        self._sockets += bound_sockets(hosts, port, reuse=reuse and os.name == "posix")
+
     def let_workers_listen(self) -> None:
         """Allows the workers of this run to bind the ports, given ones as those chosen."""
         if not CAN_KEEP_PORTS:
@@ -67,6 +79,7 @@ class Endpoints:
         inputs: Fusion receives keypoints here: one for each camera, or one for all.
         recorder: (where the recorder receives, where it publishes); None if nothing is recorded.
         reservation: Keeps their ports from other runs; to be referred to until the end of this one.
+        web: Of the web worker; None if there are no pages.
     """
 
     keys: Keys
@@ -77,6 +90,26 @@ class Endpoints:
     inputs: tuple[str, ...]
     recorder: tuple[str, str] | None
     reservation: PortReservation
+    web: "WebEndpoints | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebEndpoints:
+    """The endpoints of the web worker.
+
+    Attributes:
+        hosts: Addresses that browsers and phones reach, loopback first.
+        port: The port on all of them.
+        output: It publishes here for the workers of this run.
+        thumbnails: It receives thumbnails of the cameras here.
+        phones: It publishes the frames of phones here.
+    """
+
+    hosts: tuple[str, ...]
+    port: int
+    output: str
+    thumbnails: str
+    phones: str
 
 
 def free_endpoints(config: Config, inputs: int) -> Endpoints:
@@ -87,7 +120,7 @@ def free_endpoints(config: Config, inputs: int) -> Endpoints:
         inputs: Number of fusion's inputs.
 
     Raises:
-        UsageError: The port of the poses or that of the streams worker is taken.
+        UsageError: The port of the poses or that of the streams worker is taken, or ``--host`` is not of this machine.
         PoseRigError: pyzmq has no CURVE.
     """
     reservation = PortReservation()
@@ -105,9 +138,29 @@ def free_endpoints(config: Config, inputs: int) -> Endpoints:
         inputs=tuple(free() for _ in range(inputs)),
         recorder=(free(), free()) if config.record else None,
         reservation=reservation,
+        web=_web_endpoints(config, reservation, free) if config.serves_pages else None,
     )
     reservation.let_workers_listen()
     return endpoints
+
+
+def _web_endpoints(config: Config, reservation: PortReservation, free: Callable[[], str]) -> WebEndpoints:
+    """Returns the endpoints of the web worker; its port is the configured one, or the next that is free everywhere.
+
+    Raises:
+        UsageError: ``--host`` is not of this machine, or no port is free.
+    """
+    from pose_rig.web.network import listening_hosts
+
+    hosts = listening_hosts(config.host, phones=bool(config.phone_cameras))
+    wanted = config.web_port
+    ports = range(wanted, wanted + WEB_PORT_TRIES) if wanted else random.sample(FREE_PORTS, MAX_TRIES)
+    for port in ports[:-1]:
+        with suppress(UsageError):
+            reservation.keep(hosts, port, reuse=wanted != 0)
+            return WebEndpoints(hosts, port, free(), free(), free())
+    reservation.keep(hosts, ports[-1], reuse=wanted != 0)
+    return WebEndpoints(hosts, ports[-1], free(), free(), free())
 
 
 def _bound_somewhere() -> socket.socket:

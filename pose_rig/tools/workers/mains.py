@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pose_rig.config import CameraConfig, Pace
 from pose_rig.errors import EngineError
 from pose_rig.tools.workers.build_note import engine_folder, write_build_note
-from pose_rig.wire.jobs import CameraJob, FusionJob, RecordJob, ReplayJob, StreamJob
+from pose_rig.wire.jobs import CameraJob, FusionJob, RecordJob, ReplayJob, StreamJob, WebJob
 from pose_rig.wire.messages import Health
 from pose_rig.wire.services import FUSION
 
@@ -69,6 +69,13 @@ def run_streams(job: StreamJob, stop: Event, start_ns: "Synchronized[int]") -> N
 def run_recorder(job: RecordJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     """Runs the recorder."""
     from pose_rig.session.recorder import main
+
+    main(job, stop)
+
+
+def run_web(job: WebJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    """Runs the worker that serves pages and phones."""
+    from pose_rig.web.process import main
 
     main(job, stop)
 

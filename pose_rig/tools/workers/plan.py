@@ -4,15 +4,17 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from pose_rig.config import CameraConfig, Config, Origin
+from pose_rig.assets.private_file import config_folder
+from pose_rig.config import PHONE, CameraConfig, Config, Origin
 from pose_rig.tools.arguments.camera_list import without_passwords
 from pose_rig.tools.arguments.camera_sources import ends_by_itself, needs_detector
 from pose_rig.tools.workers.endpoints import Endpoints, PortReservation, free_endpoints
-from pose_rig.tools.workers.mains import run_camera, run_fusion, run_recorder, run_replay, run_streams
+from pose_rig.tools.workers.mains import run_camera, run_fusion, run_recorder, run_replay, run_streams, run_web
 from pose_rig.tools.workers.supervisor import STOP_TIMEOUT_S, Worker
 from pose_rig.wire.authentication import Keys
-from pose_rig.wire.jobs import CameraJob, FusionJob, RecordJob, ReplayJob, StreamJob
-from pose_rig.wire.services import FUSION, RECORDER, STREAMS
+from pose_rig.wire.jobs import CameraJob, FusionJob, RecordJob, ReplayJob, StreamJob, WebJob
+from pose_rig.wire.services import FUSION, RECORDER, STREAMS, WEB
+from pose_rig.wire.tokens import Tokens
 
 SAVE_TIMEOUT_S = 20.0  # to write an hour of poses to a slow disk; a second Ctrl-C ends it
 RECORDER_TIMEOUT_S = 10.0  # it ends half a second after fusion; a slow disk takes longer
@@ -24,13 +26,14 @@ class Plan:
 
     Attributes:
         config: Its configuration.
-        workers: Cameras, fusion, then streams and recorder if wanted.
+        workers: Cameras, fusion, then streams, recorder and web worker if wanted.
         output: Fusion publishes here for any program.
         internal: Fusion publishes here for the workers of this run.
         keys: Of this run.
         reservation: Keeps the ports of its endpoints from other runs.
         recording: The job of the recorder; None if nothing is recorded.
         streams: The streams worker publishes here for the workers of this run; empty if nothing is streamed.
+        web: The job of the web worker; None if there are no pages.
     """
 
     config: Config
@@ -41,6 +44,7 @@ class Plan:
     reservation: PortReservation
     recording: RecordJob | None = None
     streams: str = ""
+    web: WebJob | None = None
 
 
 def plan(config: Config, model: str, unix_from_rig_ns: int | None = None, cores: int | None = None) -> Plan:
@@ -66,6 +70,8 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None, cores:
             pace=config.pace,
             endpoint=at.inputs[index % len(at.inputs)],
             video=recording.input if recording and config.video and detects else "",
+            thumbnails=at.web.thumbnails if at.web else "",
+            phones=at.web.phones if at.web and camera.source == PHONE else "",
             keys=at.keys,
         )
         return Worker(camera.name, run_camera, job, fail_on_error=ends_by_itself(camera))
@@ -73,8 +79,9 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None, cores:
     cameras = (camera_worker(index, camera) for index, camera in enumerate(config.camera))
     fusion_job = _fusion_job(config, at, recording, cores)
     fusion = Worker(FUSION, run_fusion, fusion_job, required=True, stop_timeout_s=_fusion_timeout_s(config))
-    workers = (*cameras, fusion, *_outputs(config, at, recording))
-    return Plan(config, workers, at.output, at.internal, at.keys, at.reservation, recording, at.streams_internal)
+    pages = _web_job(config, at, live=config.pace == "realtime")
+    workers = (*cameras, fusion, *_outputs(config, at, recording, pages))
+    return Plan(config, workers, at.output, at.internal, at.keys, at.reservation, recording, at.streams_internal, pages)
 
 
 def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int, cores: int | None = None) -> Plan:
@@ -89,14 +96,15 @@ def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int, cores: in
     Raises:
         UsageError: The port is taken.
     """
-    at = free_endpoints(config, 0)
+    shown = msgspec.structs.replace(config, camera=())  # there are no camera workers
+    at = free_endpoints(shown, 0)
     recording = _record_job(config, at, "live" if job.exact else "files", unix_from_rig_ns)
     job = replace(job, fusion=_fusion_job(config, at, recording, cores))
     timeout_s = _fusion_timeout_s(config)
     fusion = Worker(FUSION, run_replay, job, fail_on_error=True, required=True, stop_timeout_s=timeout_s)
-    shown = msgspec.structs.replace(config, camera=())  # there are no camera workers
-    workers = (fusion, *_outputs(config, at, recording))
-    return Plan(shown, workers, at.output, at.internal, at.keys, at.reservation, recording, at.streams_internal)
+    pages = _web_job(config, at, live=False)
+    workers = (fusion, *_outputs(config, at, recording, pages))
+    return Plan(shown, workers, at.output, at.internal, at.keys, at.reservation, recording, at.streams_internal, pages)
 
 
 def _fusion_job(config: Config, at: Endpoints, recording: RecordJob | None, cores: int | None) -> FusionJob:
@@ -108,8 +116,8 @@ def _fusion_timeout_s(config: Config) -> float:
     return SAVE_TIMEOUT_S if config.save else STOP_TIMEOUT_S
 
 
-def _outputs(config: Config, at: Endpoints, recording: RecordJob | None) -> list[Worker]:
-    """Returns the streams worker and the recorder, if wanted."""
+def _outputs(config: Config, at: Endpoints, recording: RecordJob | None, pages: WebJob | None) -> list[Worker]:
+    """Returns the streams worker, the recorder and the web worker, if wanted."""
     workers = []
     if at.streams:
         stream_job = StreamJob(config.stream, at.internal, at.streams, at.streams_internal, at.keys)
@@ -117,7 +125,22 @@ def _outputs(config: Config, at: Endpoints, recording: RecordJob | None) -> list
     if recording:
         timeout_s = RECORDER_TIMEOUT_S + (SAVE_TIMEOUT_S if config.save else 0.0)
         workers.append(Worker(RECORDER, run_recorder, recording, stop_timeout_s=timeout_s))
+    if pages:
+        workers.append(Worker(WEB, run_web, pages))
     return workers
+
+
+def _web_job(config: Config, at: Endpoints, *, live: bool) -> WebJob | None:
+    if at.web is None:
+        return None
+    from pose_rig.web.network import reachable_names
+
+    inputs = tuple(one for one in (at.internal, at.streams_internal, at.recorder[1] if at.recorder else "") if one)
+    return WebJob(
+        config=without_passwords(config), live=live, hosts=at.web.hosts, names=reachable_names(at.web.hosts),
+        port=at.web.port, tokens=Tokens.random(), folder=str(config_folder()), inputs=inputs, output=at.web.output,
+        thumbnails=at.web.thumbnails, phones=at.web.phones, keys=at.keys,
+    )  # fmt: skip
 
 
 def _record_job(config: Config, at: Endpoints, origin: Origin, unix_from_rig_ns: int | None) -> RecordJob | None:

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError, UsageError
-from pose_rig.tools.arguments.camera_list import config_of, mark_moving
+from pose_rig.tools.arguments.camera_list import config_of, mark_moving, with_phones
 from pose_rig.tools.arguments.camera_sources import ends_by_itself, needs_detector, source_kind
 
 
@@ -36,7 +37,7 @@ def keypoint_file(path: Path, views: int, **more: object) -> Path:
     ("source", "kind"),
     [
         ("0", "webcam"), ("sim", "sim"), ("/dev/video2", "webcam"), ("rtsp://a:b@host/x", "url"),
-        ("a.npz", "keypoints"), ("a.mp4", "video"), ("clips/a", "video"), ("C920 Pro", "webcam"),
+        ("a.npz", "keypoints"), ("a.mp4", "video"), ("clips/a", "video"), ("C920 Pro", "webcam"), ("phone", "phone"),
     ],
 )  # fmt: skip
 def test_the_kind_of_a_source(source: str, kind: str) -> None:
@@ -237,3 +238,21 @@ def test_a_tilde_in_a_rig_toml_is_the_home_folder(tmp_path: Path, monkeypatch: p
     toml = tmp_path / "rig.toml"
     toml.write_text('[[camera]]\nsource = "~/kp.npz"\n')
     assert [camera.source for camera in config_of(str(toml)).camera] == [str(tmp_path / "home" / "kp.npz")]
+
+
+def test_phones_are_added_after_the_other_cameras() -> None:
+    config = with_phones(replace(config_of("sim:2"), phones=2))
+    assert [camera.name for camera in config.camera] == ["sim0", "sim1", "phone1", "phone2"]
+    assert [camera.source for camera in config.phone_cameras] == ["phone", "phone"]
+    assert with_phones(config) == config  # as from a rig.toml that this run has written
+
+
+def test_a_rig_toml_may_have_phones_only(tmp_path: Path) -> None:
+    config = with_phones(config_of(rig_toml(tmp_path / "rig.toml", "phones = 2\n")))
+    assert [camera.name for camera in config.camera] == ["phone1", "phone2"]
+
+
+def test_a_phone_takes_a_free_name() -> None:
+    config = config_of("sim:1")
+    taken = replace(config, camera=(replace(config.camera[0], name="phone1"),), phones=1)
+    assert [camera.name for camera in with_phones(taken).camera] == ["phone1", "phone2"]

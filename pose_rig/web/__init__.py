@@ -1,0 +1,1 @@
+"""The web server of a run: a live page for browsers, and phones as cameras."""

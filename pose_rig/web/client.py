@@ -1,0 +1,99 @@
+"""One connected WebSocket client: what is waiting to be sent to it, and the limits that it is held to."""
+
+import asyncio
+from collections import deque
+from collections.abc import Hashable
+
+from aiohttp import web
+
+SEND_TIMEOUT_S = 5.0  # a client that reads nothing for so long is disconnected
+HEARTBEAT_S = 10.0  # a client that does not answer a ping within half of this is disconnected
+SEND_BUFFER_BYTES = 1 << 17  # above that in flight, newer messages replace waiting ones
+MAX_LINES = 64  # messages that must not replace each other
+MESSAGES_PER_S, MAX_BURST = 30.0, 60.0  # of a client, apart from frames
+
+
+class Outbox:
+    """What is waiting to be sent to a client; a newer message of the same kind replaces one that was not sent yet.
+
+    Attributes:
+        dropped: Messages that were replaced or left out.
+    """
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        self._newest: dict[Hashable, str | bytes] = {}
+        self._lines: deque[str | bytes] = deque()
+        self._available = asyncio.Event()
+
+    def put(self, kind: Hashable, data: str | bytes) -> None:
+        """Adds a message that replaces the earlier one of its kind."""
+        self.dropped += kind in self._newest
+        self._newest[kind] = data
+        self._available.set()
+
+    def add(self, data: str | bytes) -> None:
+        """Adds a message that replaces no other; the oldest is left out where too many wait."""
+        if len(self._lines) >= MAX_LINES:
+            self._lines.popleft()
+            self.dropped += 1
+        self._lines.append(data)
+        self._available.set()
+
+    async def take(self) -> list[str | bytes]:
+        """Returns everything that waits, as soon as there is something; messages that replace no other come first."""
+        await self._available.wait()
+        self._available.clear()
+        taken = [*self._lines, *self._newest.values()]
+        self._lines.clear()
+        self._newest.clear()
+        return taken
+
+
+class RateLimit:
+    """Limits how many messages a client may send.
+
+    Args:
+        per_s: Messages per second.
+        burst: Messages at once.
+    """
+
+    def __init__(self, per_s: float = MESSAGES_PER_S, burst: float = MAX_BURST) -> None:
+        self._per_s, self._burst = per_s, burst
+        self._left = burst
+        self._checked_s: float | None = None
+
+    def allows(self, now_s: float) -> bool:
+        """Counts a message; returns whether it is within the limit."""
+        if self._checked_s is not None:
+            self._left = min(self._left + (now_s - self._checked_s) * self._per_s, self._burst)
+        self._checked_s = now_s
+        self._left -= 1
+        return self._left >= 0
+
+
+async def open_socket(request: web.BaseRequest, max_bytes: int) -> web.WebSocketResponse:
+    """Returns the accepted WebSocket of a request.
+
+    Args:
+        request: The request.
+        max_bytes: A client that sends a longer message is disconnected.
+    """
+    answer = web.WebSocketResponse(
+        heartbeat=HEARTBEAT_S, timeout=1.0, compress=False, max_msg_size=max_bytes, writer_limit=SEND_BUFFER_BYTES
+    )
+    await answer.prepare(request)
+    return answer
+
+
+async def send_all(socket: web.WebSocketResponse, outbox: Outbox) -> None:
+    """Sends what is put into an outbox until the client disconnects.
+
+    Raises:
+        TimeoutError: The client read nothing for `SEND_TIMEOUT_S`.
+        ConnectionError: It has disconnected.
+    """
+    while True:
+        for data in await outbox.take():
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await (socket.send_str(data) if isinstance(data, str) else socket.send_bytes(data))

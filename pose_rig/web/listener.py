@@ -1,0 +1,172 @@
+"""Accepts TLS connections within limits: of connections, of handshakes, and of the time that each may take."""
+
+import asyncio
+import errno
+import os
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from pose_rig.errors import PoseRigError, UsageError
+
+MAX_CONNECTIONS = 96  # 16 phones, 8 pages, each with some connections for its files
+MAX_CONNECTIONS_PER_HOST = 64
+HANDSHAKE_TIMEOUT_S = 5.0
+SHUTDOWN_TIMEOUT_S = 1.0
+BACKLOG = 64
+CLOSE_S = 0.01
+PAUSE_S = 0.2  # when the system has no more sockets
+
+
+class Listener:
+    """Listening sockets and the connections that they accepted.
+
+    Args:
+        context: TLS settings.
+        protocol: Makes the protocol of a connection.
+
+    Attributes:
+        refused: Connections that were refused or failed their handshake.
+    """
+
+    def __init__(self, context: ssl.SSLContext, protocol: Callable[[], asyncio.Protocol]) -> None:
+        self.refused = 0
+        self._context, self._protocol = context, protocol
+        self._sockets: list[socket.socket] = []
+        self._accepting: list[asyncio.Task[None]] = []
+        self._open: dict[asyncio.Task[None], str] = {}
+
+    def listen(self, sockets: Sequence[socket.socket]) -> None:
+        """Accepts the connections of bound sockets, which it closes at the end."""
+        for listening in sockets:
+            listening.listen(BACKLOG)
+            listening.setblocking(False)
+            self._sockets.append(listening)
+            self._accepting.append(asyncio.create_task(self._accept(listening)))
+
+    async def close(self) -> None:
+        """Stops listening, and ends all connections."""
+        tasks = [*self._accepting, *self._open]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(CLOSE_S)  # aborted transports are closed by callbacks
+        for listening in self._sockets:
+            listening.close()
+
+    async def _accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, peer = await loop.sock_accept(listening)
+            except OSError:  # no more file descriptors, or the connection has ended already
+                await asyncio.sleep(PAUSE_S)
+                continue
+            host = str(peer[0])
+            same_host = sum(open_host == host for open_host in self._open.values())
+            if len(self._open) >= MAX_CONNECTIONS or same_host >= MAX_CONNECTIONS_PER_HOST:
+                self.refused += 1
+                connection.close()
+                continue
+            task = asyncio.create_task(self._serve(connection))
+            self._open[task] = host
+            task.add_done_callback(self._open.pop)
+
+    async def _serve(self, connection: socket.socket) -> None:
+        """Lives as long as a connection."""
+        connection.setblocking(False)
+        with suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        watched = Watched(self._protocol())
+        try:
+            transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: watched,
+                connection,
+                ssl=self._context,
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S,
+                ssl_shutdown_timeout=SHUTDOWN_TIMEOUT_S,
+            )
+        except (OSError, ssl.SSLError, TimeoutError):
+            self.refused += 1
+            connection.close()
+            return
+        try:
+            await watched.lost.wait()
+        finally:
+            transport.abort()
+
+
+class Watched(asyncio.Protocol):
+    """A protocol that passes everything on, and sets an event when its connection ends.
+
+    Args:
+        inner: The protocol that it passes everything to.
+    """
+
+    def __init__(self, inner: asyncio.Protocol) -> None:
+        self._inner = inner
+        self.lost = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Passes it on."""
+        self._inner.connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Passes it on, and sets the event."""
+        self.lost.set()
+        self._inner.connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Passes it on."""
+        self._inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        """Passes it on."""
+        return self._inner.eof_received()
+
+    def pause_writing(self) -> None:
+        """Passes it on."""
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Passes it on."""
+        self._inner.resume_writing()
+
+
+def bound_sockets(
+    hosts: Sequence[str], port: int, *, reuse: bool = os.name == "posix", restarted: bool = False
+) -> list[socket.socket]:
+    """Returns sockets bound to a port of each host.
+
+    Args:
+        hosts: Host names or addresses.
+        port: The port.
+        reuse: Accept a port that others have bound too, if none of them listens and all allow it.
+        restarted: Whether it was bound to these before; a port in use is then taken for a passing fault.
+
+    Raises:
+        UsageError: A host is not of this machine, or the port is in use.
+        PoseRigError: The port is in use after a restart.
+    """
+    bound: list[socket.socket] = []
+    try:
+        for host in hosts:
+            family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            bound.append(socket.socket(family, socket.SOCK_STREAM))
+            bound[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse))
+            bound[-1].bind(address)
+    except OSError as error:
+        for one in bound:
+            one.close()
+        raise _refusal(host, port, error, restarted) from error
+    return bound
+
+
+def _refusal(host: str, port: int, error: OSError, restarted: bool) -> PoseRigError:
+    cause = f"Cannot listen on {host}:{port}: {error.strerror or error}."
+    if restarted:
+        return PoseRigError(cause, "It is tried again.")
+    if error.errno == errno.EADDRINUSE:
+        return UsageError(cause, "Choose another port with --web-port, 0 for any free one.")
+    return UsageError(cause, "--host takes an address of this machine; 0.0.0.0 means all of them.")

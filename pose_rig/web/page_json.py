@@ -1,0 +1,90 @@
+"""What the live page is sent, as JSON (docs/wire.md)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from pose_rig.wire.messages import CameraState, Health, Refined2D, RigState
+
+PROTOCOL_VERSION = 1
+DIGITS_PX, DIGITS_SCORE = 1, 2
+_encode = msgspec.json.Encoder().encode
+
+
+def text(fields: Mapping[str, Any]) -> str:
+    """Returns fields as JSON."""
+    return _encode(fields).decode()
+
+
+def rig_message(rig: RigState, *, height_m: float, height_assumed: bool) -> str:
+    """Returns the state of all cameras; the body height is that which sets the scale."""
+    return text({
+        "type": "rig", "mode": rig.mode, "note": rig.note, "height_m": height_m, "height_assumed": height_assumed,
+        "cameras": [_camera(camera) for camera in rig.cameras],
+    })  # fmt: skip
+
+
+def _camera(camera: CameraState) -> dict[str, Any]:
+    return {
+        "name": camera.name,
+        "rotation": camera.rotation,
+        "translation_m": camera.translation_m,
+        "focal_px": camera.focal_px,
+        "size_px": camera.size_px,
+        "health": camera.health,
+        "agreement": camera.agreement,
+        "time_offset_s": camera.time_offset_s,
+        "time_offset_sd_s": camera.time_offset_sd_s,
+        "moving": camera.moving,
+        "note": camera.note,
+    }
+
+
+def worker_fields(health: Health, *, silent: bool) -> dict[str, Any]:
+    """Returns the report of a worker.
+
+    Args:
+        health: Its newest report.
+        silent: Whether that is too old for a worker that runs.
+    """
+    return {
+        "worker": health.worker,
+        "state": health.state,
+        "silent": silent,
+        "rate_hz": round(health.rate_hz, 1),
+        "age_ms": round(health.age_ms, 1),
+        "dropped": health.dropped,
+        "restarts": health.restarts,
+        "error": health.error,
+        "detail": health.detail,
+        "refused": health.refused,
+    }
+
+
+def keypoints_message(
+    camera: str, size_px: tuple[int, int], raw: Any, landmarks: str, refined: Refined2D | None, t_ns: int
+) -> str:
+    """Returns the 2D poses in an image.
+
+    Args:
+        camera: Name of the camera.
+        size_px: (width, height) of its images.
+        raw: (K,3) px, px, score, as detected; None = no person.
+        landmarks: Landmark schema of ``raw``.
+        refined: The pose corrected by the other cameras; None where it is unknown.
+        t_ns: Capture time.
+    """
+    corrected = None if refined is None else np.column_stack([refined.xy, refined.inlier])
+    return text({
+        "type": "keypoints", "camera": camera, "size_px": size_px, "raw": _rounded(raw), "refined": _rounded(corrected),
+        "landmarks": landmarks, "t_ns": t_ns,
+    })  # fmt: skip
+
+
+def _rounded(points: Any) -> list[list[float]] | None:
+    if points is None:
+        return None
+    rows = np.asarray(points, np.float64).tolist()
+    return [[round(x, DIGITS_PX), round(y, DIGITS_PX), round(score, DIGITS_SCORE)] for x, y, score in rows]

@@ -1,0 +1,167 @@
+"""The web worker: a live page for browsers, and phones as cameras."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+
+from pose_rig.errors import MessageError
+from pose_rig.web.certificate import load_root
+from pose_rig.web.live_state import LiveState
+from pose_rig.web.message_thread import MessageThread
+from pose_rig.web.pose_stream import PoseStream
+from pose_rig.web.server import PageServer
+from pose_rig.web.watchers import CommandRequest, Watchers
+from pose_rig.wire.bus import Receiver, Sender
+from pose_rig.wire.jobs import Stop, WebJob
+from pose_rig.wire.messages import Command, Health, Message, Pose3D, RigState
+from pose_rig.wire.meter import Meter
+from pose_rig.wire.services import WEB, WEB_REPORT_S
+from pose_rig.wire.tokens import Access
+
+TICK_S = 0.1  # the stop event is checked at least this often
+RIG_INTERVAL_S, STATUS_INTERVAL_S = 0.25, 1.0
+LINGER_MS = 200
+ALWAYS = (RigState.TOPIC, Health.TOPIC)  # without a page open, nothing else is received
+
+
+def main(job: WebJob, stop: Stop) -> None:
+    """Serves pages and phones until it is stopped.
+
+    Args:
+        job: Addresses, tokens and endpoints.
+        stop: Stop flag; the worker ends within 0.5 s.
+
+    Raises:
+        UsageError: The port is in use.
+        PoseRigError: The certificate cannot be saved.
+    """
+    asyncio.run(_serve(job, stop))
+
+
+async def _serve(job: WebJob, stop: Stop) -> None:
+    async with AsyncExitStack() as stack:
+        sender = stack.enter_context(Sender(job.output, bind=True, keys=job.keys))
+        worker = WebWorker(job, sender)
+        stack.push_async_callback(worker.close)
+        worker.start()
+        while not stop.is_set():
+            worker.tick()
+            await asyncio.sleep(TICK_S)
+
+
+class WebWorker:
+    """Connects the server, the pages, and the messages of the other workers; runs in one event loop.
+
+    Args:
+        job: As of `main`.
+        sender: Publisher of health and commands.
+    """
+
+    def __init__(self, job: WebJob, sender: Sender) -> None:
+        self._job, self._sender = job, sender
+        self._meter = Meter(WEB, job.restarts)
+        self._state = LiveState(job.config)
+        self._sizes_px: dict[str, tuple[int, int]] = {}
+        self._poses: PoseStream | None = None
+        self._pose_timer: asyncio.TimerHandle | None = None
+        names = tuple(camera.name for camera in job.config.camera)
+        self._watchers = Watchers(names, live=job.live, run_command=self._run_command, changed=self._subscribe)
+        self._server = PageServer(job, load_root(Path(job.folder)), self._serve_socket)
+        self._sent_rig_s = self._sent_status_s = self._reported_s = 0.0
+        self._threads: list[MessageThread] = []
+
+    def start(self) -> None:
+        """Starts to listen.
+
+        Raises:
+            UsageError: The port is in use.
+        """
+        loop = asyncio.get_running_loop()
+        first, *others = self._job.inputs
+        receiver = Receiver(first, keys=self._job.keys, topics=())
+        for endpoint in others:
+            receiver.connect(endpoint)
+        self._reports = MessageThread(receiver, loop, self._take, ALWAYS)
+        self._threads.append(self._reports)
+        self._server.listen()
+
+    async def close(self) -> None:
+        """Ends all connections and threads."""
+        if self._pose_timer is not None:
+            self._pose_timer.cancel()
+        await self._server.close()
+        for thread in self._threads:
+            thread.close()
+        self._sender.close(linger_ms=LINGER_MS)
+
+    def tick(self) -> None:
+        """Sends what is due apart from poses; called every `TICK_S`."""
+        now_s = time.monotonic()
+        for line in self._state.take_events():
+            self._watchers.add_event(line)
+        if len(self._watchers) and now_s - self._sent_rig_s >= RIG_INTERVAL_S and (rig := self._state.rig_text()):
+            self._sent_rig_s = now_s
+            self._watchers.put("rig", rig)
+        if len(self._watchers) and now_s - self._sent_status_s >= STATUS_INTERVAL_S:
+            self._sent_status_s = now_s
+            self._watchers.put("status", self._state.status_text())
+        if now_s - self._reported_s >= WEB_REPORT_S:
+            self._reported_s = now_s
+            self._report()
+
+    async def _serve_socket(self, request: web.BaseRequest, access: Access) -> web.StreamResponse:
+        if access == "camera":
+            return self._server.refuse()
+        return await self._watchers.serve(request, access)
+
+    def _subscribe(self) -> None:
+        """Receives what the open pages show."""
+        watched = len(self._watchers) > 0
+        self._sent_rig_s = self._sent_status_s = 0.0  # at once for a page that was just opened
+        self._reports.set_topics((*ALWAYS, *((Pose3D.TOPIC,) if watched else ())))
+        if not watched:
+            self._poses = None
+        elif self._poses is None:
+            self._poses = PoseStream(self._job.config.stream, self._sizes_px)
+
+    def _take(self, messages: Sequence[Message]) -> None:
+        """Takes messages of other workers."""
+        for message in messages:
+            if isinstance(message, Pose3D):
+                if self._poses is not None:
+                    self._poses.add(message)
+            else:
+                self._state.add(message)
+        self._send_pose()
+
+    def _send_pose(self) -> None:
+        """Sends a pose if one is due, and sees to it that the next one is sent."""
+        if self._pose_timer is not None:
+            self._pose_timer.cancel()
+            self._pose_timer = None
+        if self._poses is None:
+            return
+        if (due := self._poses.due()) is not None:
+            self._watchers.put_pose(*due)
+        self._pose_timer = asyncio.get_running_loop().call_later(self._poses.wait_s(), self._send_pose)
+
+    def _run_command(self, request: CommandRequest) -> str:
+        """Publishes a command; returns why it cannot be, or an empty text."""
+        fields = {"t_ns": time.monotonic_ns(), "number": request.id, "name": request.name, "value": request.text()}
+        try:
+            self._sender.send(msgspec.convert(fields, Command))
+        except (msgspec.ValidationError, MessageError):
+            return "There is no such command."
+        return ""
+
+    def _report(self) -> None:
+        pages = len(self._watchers)
+        self._meter.refused = self._server.refused + self._watchers.refused
+        self._meter.detail = f"{pages} page{'' if pages == 1 else 's'} open" if pages else ""
+        dropped = self._watchers.dropped + sum(thread.bad for thread in self._threads)
+        self._sender.send(self._meter.health("running", dropped=dropped))

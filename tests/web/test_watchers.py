@@ -1,0 +1,93 @@
+import asyncio
+from pathlib import Path
+
+import aiohttp
+import numpy as np
+
+from pose_rig.web.watchers import MAX_WATCHERS
+from pose_rig.wire.messages import CameraState, Command, Health, RigState
+from tests.streaming.live import pose3d
+from tests.streaming.people import person
+from tests.web.rig import WebRig, opened, run_async, running
+
+
+async def publish(rig: WebRig, count: int = 40) -> None:
+    """Publishes the reports and the poses of a rig."""
+    subject = person(1, seconds=3.0)
+    camera = CameraState(
+        name="cam0", focal_px=600.0, size_px=(640, 480), rotation=tuple(np.eye(3).ravel().tolist()), health=1.0
+    )
+    for index in range(count):
+        rig.fusion.send(RigState(t_ns=index, mode="settled", cameras=(camera,), note="Walk about."))
+        rig.fusion.send(Health(worker="cam0", t_ns=index, state="running", rate_hz=30.0))
+        rig.fusion.send(pose3d(subject, index))
+        await asyncio.sleep(0.02)
+
+
+def test_a_page_gets_the_state_of_the_rig_and_poses(tmp_path: Path) -> None:
+    async def check(rig: WebRig) -> None:
+        async with opened(rig, rig.job.tokens.watch) as page:
+            hello = await page.until("hello")
+            assert hello["control"] is False
+            assert hello["cameras"] == ["cam0"]
+            publishing = asyncio.create_task(publish(rig))
+            schema = await page.until("schema")
+            frame = await page.until("frame", lambda fields: fields["index"] > 5)
+            assert len(frame["joints"]) == len(schema["joints"])
+            assert len(frame["rotations"]) == len(schema["bones"])
+            state = await page.until("rig")
+            assert (state["mode"], state["cameras"][0]["rotation"][0]) == ("settled", 1.0)
+            status = await page.until("status", lambda fields: bool(fields["workers"]))
+            assert status["sentence"] == "Walk about."
+            assert status["workers"][0] == status["workers"][0] | {"worker": "cam0", "rate_hz": 30.0, "silent": False}
+            await publishing
+            assert [fields["text"] for fields in page.texts if fields["type"] == "event"] == ["Mode settled."]
+
+    with running(tmp_path) as rig:
+        run_async(check(rig))
+
+
+def test_commands_need_the_control_token(tmp_path: Path) -> None:
+    async def check(rig: WebRig) -> None:
+        async with opened(rig, rig.job.tokens.watch) as page:
+            await page.send(type="command", id=3, name="stop", value=None)
+            answer = await page.until("answer")
+            assert (answer["to"], answer["ok"]) == (3, False)
+        async with opened(rig, rig.job.tokens.control) as page:
+            assert (await page.until("hello"))["control"] is True
+            await page.send(type="command", id=4, name="height", value=1.82)
+            assert await page.until("answer") == {"type": "answer", "to": 4, "ok": True, "text": "sent"}
+            await page.send(type="command", id=5, name="format-disk", value=None)
+            assert (await page.until("answer"))["ok"] is False
+
+    with running(tmp_path) as rig:
+        run_async(check(rig))
+        command = rig.until(lambda message: isinstance(message, Command))
+        assert isinstance(command, Command)
+        assert (command.name, command.value, command.number) == ("height", "1.82", 4)
+        assert not any(isinstance(message, Command) and message.name == "stop" for message in rig.received)
+
+
+def test_too_many_pages_and_too_many_messages_are_refused(tmp_path: Path) -> None:
+    async def check(rig: WebRig) -> None:
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=rig.tls())) as session,
+            session.ws_connect(rig.url(path="socket")) as chatty,
+        ):
+            rest = [await session.ws_connect(rig.url(path="socket")) for _ in range(MAX_WATCHERS - 1)]
+            refused = await session.ws_connect(rig.url(path="socket"))
+            closing = await refused.receive(timeout=10)
+            assert closing.type is aiohttp.WSMsgType.CLOSE
+            assert closing.data == aiohttp.WSCloseCode.TRY_AGAIN_LATER
+            for _ in range(200):
+                await chatty.send_str('{"type":"watch","cameras":false}')
+            while (message := await chatty.receive(timeout=10)).type is aiohttp.WSMsgType.TEXT:
+                pass
+            assert message.data == aiohttp.WSCloseCode.POLICY_VIOLATION
+            for page in rest:
+                await page.send_str("not JSON")
+                await page.close()
+
+    with running(tmp_path) as rig:
+        run_async(check(rig))
+        rig.health(lambda health: health.refused == 2 + MAX_WATCHERS - 1)
