@@ -9,7 +9,7 @@ from pose_rig.training.footage.footage import InputFrame
 from pose_rig.training.methods import Method, RotationForm, method
 
 MIN_VALUES = {
-    "width": 8, "steps": 1, "rigs": 1, "per_rig": 1, "warm_up": 1, "check": 1, "rehearsal": 0, "patience": 0,
+    "width": 8, "steps": 1, "rigs": 0, "per_rig": 1, "warm_up": 1, "check": 1, "rehearsal": 0, "patience": 0,
 }  # fmt: skip
 
 
@@ -26,7 +26,7 @@ class TrainingJob:
         perspective: Use perspective in the reprojection even if the method does not.
         width: Units per hidden layer of a new network.
         steps: Optimiser steps.
-        rigs: Rigs per batch, over all processes.
+        rigs: Rigs per batch, over all processes; 0 = the rehearsal alone.
         per_rig: Frames of each rig.
         rate: Peak learning rate, after a linear warm-up and before a cosine decay.
         warm_up: Warm-up steps.
@@ -81,6 +81,8 @@ class TrainingJob:
                 f"The decay of the moving average must be at least 0 and below 1; got {self.average:g}.",
                 "Use e.g. 0.99, or 0 for none.",
             )
+        if not self.rigs and not self.rehearsal:
+            raise UsageError("A batch of 0 leaves nothing to train on.", "Add --rehearsal 2048, or use --batch 64.")
         recipe = self.recipe()
         if self.only_depth and not recipe.depth:
             raise UsageError(f"The method {self.method} uses no depths.", "Use --only-depth with the method taught.")

@@ -129,18 +129,17 @@ def train(
 
     try:
         while state.step < job.steps and not (job.patience and state.validations_since_best >= job.patience):
-            # batch, loss weights and learning rate of this step
-            batch, permutation = _batch(job, state.step, dataset, group)
+            # loss weights and learning rate of this step
             weights = method.weights(state.step / job.steps)
             for parameters in optimiser.param_groups:
                 parameters["lr"] = learning_rate(job, state.step)
 
             # forward
-            terms = loss_terms(network, batch, method, weights, permutation)
-            if rehearsal is not None:
-                views = rehearsal.at(state.step)
-                depth = with_common_errors(network, views) if method.depth else views["depth"]
-                terms["rehearsal"] = lifting_loss(network(views["pose_2d"], views["confidence"], depth), views)["total"]
+            terms: dict[str, Tensor] = {}
+            if job.rigs:
+                batch, permutation = _batch(job, state.step, dataset, group)
+                terms = loss_terms(network, batch, method, weights, permutation)
+            terms |= _rehearsed(network, rehearsal, state.step, depth=method.depth)
             loss = total_loss(terms, weights)
 
             # backward and update
@@ -243,6 +242,16 @@ def _network(lifter: Lifter, job: TrainingJob) -> Network:
             return compute(pose_2d, confidence, depth)
 
     return mixed
+
+
+def _rehearsed(network: Network, rehearsal: Rehearsal | None, step: int, *, depth: bool) -> dict[str, Tensor]:
+    """Returns the loss on the simulated views of a step, whose depths have errors like the network's own."""
+    if rehearsal is None:
+        return {}
+    views = rehearsal.at(step)
+    estimated = with_common_errors(network, views) if depth else views["depth"]
+    outputs = network(views["pose_2d"], views["confidence"], estimated)
+    return {"rehearsal": lifting_loss(outputs, views)["total"]}
 
 
 def _batch(job: TrainingJob, step: int, dataset: PoseDataset, group: ProcessGroup) -> tuple[Batch, Tensor]:

@@ -33,7 +33,8 @@ def test_the_recipe_is_the_method_with_the_changes_of_the_job() -> None:
     [
         ({"steps": 0}, r"steps must be at least \d; got 0\. Use 1 or more\."),
         ({"width": 4}, r"width must be at least \d; got 4\. Use 8 or more\."),
-        ({"rigs": 0}, r"rigs must be at least \d; got 0\."),
+        ({"rigs": -1}, r"rigs must be at least \d; got -1\."),
+        ({"rigs": 0}, r"A batch of 0 leaves nothing to train on\. Add --rehearsal"),
         ({"per_rig": 0}, r"per_rig must be at least \d; got 0\."),
         ({"warm_up": 0}, r"warm_up must be at least \d; got 0\."),
         ({"check": 0}, r"check must be at least \d; got 0\."),

@@ -223,6 +223,21 @@ def test_rehearsal_is_added_to_the_loss(tmp_path: Path) -> None:
     assert not same(weights(plain), weights(rehearsed))
 
 
+def test_rehearsal_can_be_all_there_is(tmp_path: Path) -> None:
+    job = replace(JOB, rigs=0, rehearsal=8, steps=2, check=2)
+
+    def learned(name: str, job: TrainingJob, seed: int) -> dict[str, torch.Tensor]:
+        run(tmp_path / name, job, rehearsal=Rehearsal(shipped(), 8, seed, "cpu"))
+        return dict(state(tmp_path / name, job)["lifter"])
+
+    first = learned("first", job, 0)
+    log = table(tmp_path / "first")[0]
+    assert float(log["rehearsal"]) > 0
+    assert not set(TERMS) & set(log)
+    assert same(first, learned("other frames", replace(job, per_rig=1), 0))  # the footage is not used
+    assert not same(first, learned("other views", job, 1))
+
+
 def test_mixed_precision_learns_nearly_the_same(tmp_path: Path) -> None:
     losses: dict[bool, list[float]] = {False: [], True: []}
     for mixed, told in losses.items():

@@ -26,6 +26,7 @@ REHEARSAL_EPOCHS = 3  # epochs over a chunk: a view costs as much to simulate as
 CHUNK_STEPS = 16  # steps whose views are simulated together
 VIEWS_PER_DETECTOR = 64
 COMMON_ERROR = (0.2, 1.0)  # range of the share of a lift's error that a depth has too
+INDEPENDENT_ERROR = (0.5, 1.1)  # range of the share of the simulated error that it has
 NO_DEPTH_SHARE = 0.4  # of the views: lifters must do without depths, too
 
 Single = NDArray[np.float32]
@@ -42,6 +43,7 @@ class SimulatedViews:
         view_from_canonical: (N,3,3).
         depth: (N,J,2) as estimated by the detector (`pose_rig.graph.depth_input`).
         common_error: (N,) share of the lift's error that such a depth has too (`training.footage.depth_errors`).
+        independent_error: (N,) share of the error of ``depth`` that it has.
     """
 
     pose_2d: Single
@@ -51,6 +53,7 @@ class SimulatedViews:
     view_from_canonical: Single
     depth: Single
     common_error: Single
+    independent_error: Single
 
 
 class SimulatedViewSampler:
@@ -94,6 +97,7 @@ class SimulatedViewSampler:
             ray_from_canonical,
             depth,
             rng.uniform(*COMMON_ERROR, count),
+            rng.uniform(*INDEPENDENT_ERROR, count),
         )
         return SimulatedViews(*(array.astype(np.float32) for array in arrays))
 

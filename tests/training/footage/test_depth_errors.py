@@ -6,7 +6,7 @@ from torch import Tensor
 from pose_rig.lifting.checkpoint import load
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.simulation.motion import shipped
-from pose_rig.training.footage.depth_errors import INDEPENDENT_SHARE, with_common_errors
+from pose_rig.training.footage.depth_errors import with_common_errors
 from pose_rig.training.footage.simulated_views import SimulatedViewSampler
 
 VIEWS = {
@@ -24,7 +24,7 @@ def right(pose_2d: Tensor, confidence: Tensor, depth: Tensor) -> tuple[Tensor, T
 
 def test_without_errors_of_the_lift_only_the_independent_part_is_left() -> None:
     found = with_common_errors(right, VIEWS)
-    expected = INDEPENDENT_SHARE * (VIEWS["depth"][..., 0] - TRUE)
+    expected = VIEWS["independent_error"][:, None] * (VIEWS["depth"][..., 0] - TRUE)
     assert torch.allclose((found[..., 0] - TRUE)[KNOWN], expected[KNOWN], atol=1e-5)
     assert torch.equal(found[..., 1], VIEWS["depth"][..., 1])
     assert not found[~KNOWN].any()

@@ -27,6 +27,7 @@ def test_batches_are_consistent_and_repeatable(tmp_path: Path) -> None:
     assert shapes == {
         "pose_2d": (300, J, 2), "confidence": (300, J), "pose_in_view": (300, J, 3), "canonical": (300, J, 3),
         "view_from_canonical": (300, 3, 3), "depth": (300, J, 2), "common_error": (300,),
+        "independent_error": (300,),
     }  # fmt: skip
     for name in shapes:
         value = getattr(batch, name)
@@ -56,6 +57,7 @@ def test_every_step_has_views_with_ground_truth() -> None:
     assert {name: tuple(value.shape) for name, value in views.items()} == {
         "pose_2d": (SIZE, J, 2), "confidence": (SIZE, J), "pose_in_view": (SIZE, J, 3), "canonical": (SIZE, J, 3),
         "view_from_canonical": (SIZE, 3, 3), "depth": (SIZE, J, 2), "common_error": (SIZE,),
+        "independent_error": (SIZE,),
     }  # fmt: skip
     assert all(value.dtype == torch.float32 for value in views.values())
     assert torch.allclose(

@@ -100,9 +100,9 @@ def batch(size: int) -> tuple[int, int]:
     """Returns the rigs of a batch and the frames of each: up to eight frames of one rig, which share its cameras.
 
     Raises:
-        UsageError: The size is not positive.
+        UsageError: The size is negative.
     """
-    if size < 1:
-        raise UsageError(f"The batch size must be positive; got {size}.", "Example: --batch 64.")
+    if size < 0:
+        raise UsageError(f"The batch size must not be negative; got {size}.", "Example: --batch 64.")
     per_rig = next(count for count in range(8, 0, -1) if size % count == 0)
     return size // per_rig, per_rig

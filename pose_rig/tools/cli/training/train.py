@@ -55,11 +55,14 @@ def train(
     ] = None,
     without: Annotated[list[str] | None, _training(f"Disable loss terms: {', '.join(TERMS)}.", "A,B")] = None,
     steps: Annotated[int | None, _training("Optimiser steps.", "N")] = None,
-    batch_size: Annotated[int | None, _training("Frames per step (64).", "N", "--batch")] = None,
+    batch_size: Annotated[int | None, _training("Frames per step (64); 0 = rehearsal alone.", "N", "--batch")] = None,
     width: Annotated[int | None, _training("Units per layer (512).", "N")] = None,
     rate: Annotated[float | None, _training("Peak learning rate.", "R")] = None,
     rehearsal: Annotated[
         int | None, _training("Additional simulated views per step (sessions: 512, else 0).", "N")
+    ] = None,
+    average: Annotated[
+        float | None, _training("Decay of the moving average of the weights (sessions: 0.99, else 0).", "D")
     ] = None,
     only_depth: Annotated[
         bool,
@@ -109,6 +112,7 @@ def train(
         "width": width,
         "rate": rate,
         "rehearsal": rehearsal,
+        "average": average,
         "patience": patience,
         "seed": seed,
         "device": None if device == "auto" else device,

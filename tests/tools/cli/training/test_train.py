@@ -285,7 +285,7 @@ def test_only_the_main_process_prints(material: Path, tmp_path: Path) -> None:
         (["kp.npz", "--out", "no/a.weights"], "Cannot write no/a.weights. Make sure that the folder"),
         (["kp.npz", "--weights", "gone.pt"], "There is no file gone.pt. Check the path: --weights takes a"),
         (["kp.npz", "--weights", "my.onnx", "--out", "my.onnx"], "is both input and output. Choose another name"),
-        (["kp.npz", "--batch", "0"], "The batch size must be positive; got 0."),
+        (["kp.npz", "--batch", "-1"], "The batch size must not be negative; got -1."),
         (["kp.npz", "--steps", "0"], "steps must be at least 1; got 0. Use 1 or more."),
         (["kp.npz", "--method", "magic"], "Unknown training method 'magic'. Use one of supervised, canonpose,"),
         (["kp.npz", "--without", "gravity"], "Unknown loss term 'gravity'. Use one of rep, view,"),
