@@ -16,14 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import mediapipe
 import numpy as np
-from mediapipe.tasks.python import BaseOptions, vision
 
 from pose_rig.arrays import Floats, Image
+from pose_rig.capture.empty_modules import empty_modules
 from pose_rig.capture.source import Detections
 from pose_rig.config import DetectorConfig
 from pose_rig.errors import AssetError
+
+# To plot landmarks and record sound, which takes two thirds of the time of the import, in every camera process.
+with empty_modules("matplotlib", "matplotlib.pyplot", "sounddevice"):
+    import mediapipe
+    from mediapipe.tasks.python import BaseOptions, vision
 
 K = 33
 HIPS = [23, 24]

@@ -21,6 +21,7 @@ from pose_rig.wire.meter import Meter
 from pose_rig.wire.services import CAMERA_READY_REPORT_S, CAMERA_REPORT_S
 
 POLL_S = 0.1  # the stop event is checked at least this often
+START_POLL_S = 0.02
 # ZeroMQ's "slow joiner": a publisher drops messages until the subscriber has connected.
 SUBSCRIPTION_DELAY_S = 0.3
 LINGER_MS = 2000
@@ -38,7 +39,7 @@ def main(job: CameraJob, stop: Stop, start_ns: Start, open_source: OpenSource = 
     Args:
         job: The camera, the detector and the endpoints.
         stop: Set when the process has to exit; it exits within 0.5 s.
-        start_ns: When recordings start, with pace ``realtime``.
+        start_ns: When recordings start; 0 until it is known. With pace ``all`` the first frame is read then.
         open_source: Opens the source: camera, pace, and a function that returns the start.
 
     Raises:
@@ -80,6 +81,8 @@ class _CameraWorker:
         if not source.info.landmarks:
             self._open_detector(source)
         self._report("ready")
+        if job.pace == "all" and not self._started():
+            return
         state: State = "ready"
         while not self._stop.is_set():
             if source.poll(POLL_S):
@@ -94,6 +97,14 @@ class _CameraWorker:
             interval_s = CAMERA_READY_REPORT_S if state == "ready" else CAMERA_REPORT_S
             if time.monotonic() - self._reported_s > interval_s:
                 self._report(state)
+
+    def _started(self) -> bool:
+        """Waits for the start, before which poses would reach no program; returns False if the worker was stopped."""
+        while not self._start_ns.value:
+            if self._stop.is_set():
+                return False
+            time.sleep(START_POLL_S)
+        return True
 
     def fail(self, text: str) -> None:
         """Reports why the worker exits."""

@@ -39,11 +39,13 @@ DEADLINE_S = 60.0
 class CameraProcess:
     """A spawned camera process and the receiver of its messages."""
 
-    def __init__(self, camera: CameraConfig, pace: Pace, model: str = "", start_ns: int = 0, video: str = "") -> None:
+    def __init__(
+        self, camera: CameraConfig, pace: Pace, model: str = "", start_ns: int | None = None, video: str = ""
+    ) -> None:
         delivery: Delivery = "lossless" if pace == "all" else "best-effort"
         self.receiver = Receiver("tcp://127.0.0.1:0", delivery, bind=True)
         self.stop: Event = SPAWN.Event()
-        self.start_ns: Any = SPAWN.Value("q", start_ns)
+        self.start_ns: Any = SPAWN.Value("q", int(pace == "all") if start_ns is None else start_ns)
         job = CameraJob(camera, DetectorConfig(model=model), pace, self.receiver.endpoint, video, restarts=2)
         self.process = SPAWN.Process(target=main, args=(job, self.stop, self.start_ns))
         self.process.start()
@@ -102,6 +104,25 @@ def test_pace_all_sends_every_frame_and_ends_last(spawn: Any, tmp_path: Path) ->
     assert (ended.frames, ended.total_frames, ended.dropped, ended.restarts) == (12, 12, 0, 2)
 
 
+def test_files_are_opened_before_the_start_and_read_after_it(spawn: Any, tmp_path: Path) -> None:
+    camera = spawn(CameraConfig(source=str(write_keypoints(tmp_path / "kp.npz")), name="left"), "all", start_ns=0)
+    camera.until("ready")
+    assert camera.receiver.receive(300) == []
+    assert camera.keypoints() == []
+    camera.start_ns.value = 1
+    assert camera.until("ended").frames == 12
+
+
+@pytest.mark.parametrize("pace", ["realtime", "all"])
+def test_stops_while_waiting_for_the_start(spawn: Any, pace: Pace, tmp_path: Path) -> None:
+    camera = spawn(CameraConfig(source=str(write_keypoints(tmp_path / "kp.npz")), name="a"), pace, start_ns=0)
+    camera.until("ready")
+    camera.stop.set()
+    began = time.monotonic()
+    assert camera.exit_code() == 0
+    assert time.monotonic() - began < 4
+
+
 def test_recordings_wait_for_the_start_time(spawn: Any) -> None:
     camera = spawn(CameraConfig(source="sim", name="sim0"), "realtime")
     camera.until("ready")
@@ -114,15 +135,6 @@ def test_recordings_wait_for_the_start_time(spawn: Any) -> None:
     first = camera.keypoints()[0]
     assert first.t_ns == start_ns + round(first.index * 1e9 / 30)
     assert health.age_ms < 100
-    camera.stop.set()
-    began = time.monotonic()
-    assert camera.exit_code() == 0
-    assert time.monotonic() - began < 4
-
-
-def test_stops_while_waiting_for_the_start_time(spawn: Any) -> None:
-    camera = spawn(CameraConfig(source="sim", name="sim0"), "realtime")
-    camera.until("ready")
     camera.stop.set()
     began = time.monotonic()
     assert camera.exit_code() == 0
@@ -172,11 +184,15 @@ class NotStarted:
     value = 0
 
 
+class Started:
+    value = 1
+
+
 def test_runs_in_a_thread_too(tmp_path: Path) -> None:
     path = write_keypoints(tmp_path / "kp.npz")
     with Receiver("tcp://127.0.0.1:0", "lossless", bind=True) as receiver:
         job = CameraJob(CameraConfig(source=str(path), name="a"), DetectorConfig(), "all", receiver.endpoint)
-        thread = threading.Thread(target=main, args=(job, NeverStop(), NotStarted()))
+        thread = threading.Thread(target=main, args=(job, NeverStop(), Started()))
         thread.start()
         messages: list[Message] = []
         while not (messages and isinstance(messages[-1], Health) and messages[-1].state == "ended"):
@@ -338,7 +354,7 @@ def test_stops_while_the_recorder_does_not_receive(model: str, tmp_path: Path) -
     with blocked_recorder() as video, Receiver("tcp://127.0.0.1:0", "lossless", bind=True) as receiver:
         camera = CameraConfig(source=str(path), name="a", repeat=99)
         job = CameraJob(camera, DetectorConfig(model=model), "all", receiver.endpoint, video)
-        thread = threading.Thread(target=main, args=(job, stop, NotStarted()))
+        thread = threading.Thread(target=main, args=(job, stop, Started()))
         thread.start()
         seen = 0
         while messages := receiver.receive(3000):  # until it waits for the recorder

@@ -24,17 +24,11 @@ SESSION_SUFFIX = ".mcap"
 
 
 def run_camera(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
-    """Runs a camera worker; a camera whose source is a session plays the recorded video.
-
-    With pace ``all`` capture does not depend on the clock, so this waits until fusion and terminal are connected.
-    """
+    """Runs a camera worker; a camera whose source is a session plays the recorded video."""
     from pose_rig.capture.process import main
     from pose_rig.capture.source_factory import open_source
 
     recorded = Path(job.camera.source).suffix == SESSION_SUFFIX
-    while job.pace == "all" and not start_ns.value:
-        if stop.wait(0.02):
-            return
     main(job, stop, start_ns, _open_recorded if recorded else open_source)
 
 
