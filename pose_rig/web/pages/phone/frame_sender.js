@@ -1,0 +1,107 @@
+/** Sends frames with their capture times. Only as many are under way as the rig has given credit for; others are skipped. */
+
+const HEADER_BYTES = 20;
+const RATE_MS = 2000; // over which the rate is counted
+const MIN_CAPTURE_AGE_MS = -5, MAX_CAPTURE_AGE_MS = 2000; // outside, a browser's capture time is not believed
+
+export class FrameSender {
+  fps = 0;
+  delay_ms = null; // from capture until the rig has taken a frame
+  size = null;
+  encoder = null;
+  #video;
+  #send;
+  #canvas = globalThis.OffscreenCanvas ? new OffscreenCanvas(2, 2) : document.createElement("canvas");
+  #pen = this.#canvas.getContext("2d", { alpha: false });
+  #credit = 0;
+  #interval_ms = 0;
+  #maxSide = 0;
+  #index = 0;
+  #due_ms = 0;
+  #running = false;
+  #inFlight = []; // capture times
+  #sent = []; // times of sending
+
+  /** @param {HTMLVideoElement} video @param {(data: ArrayBuffer) => boolean} send */
+  constructor(video, send) {
+    this.#video = video;
+    this.#send = send;
+  }
+
+  /** Begins with what the rig has accepted: frames in flight, Hz, and longest side in px. */
+  start({ credit, fps, max_side_px: maxSide }) {
+    this.#credit = credit;
+    this.#interval_ms = 1000 / fps;
+    this.#maxSide = maxSide;
+    this.#inFlight.length = this.#sent.length = 0;
+    this.encoder.needKey();
+    if (this.#running) return;
+    this.#running = true;
+    this.#next();
+  }
+
+  stop() {
+    this.#running = false;
+    this.fps = 0;
+    this.delay_ms = null;
+  }
+
+  /** The rig has taken `n` frames. */
+  grant(n) {
+    this.#credit += n;
+    const now = performance.now();
+    for (const capture_ms of this.#inFlight.splice(0, n)) {
+      const delay = now - capture_ms;
+      this.delay_ms = this.delay_ms === null ? delay : 0.9 * this.delay_ms + 0.1 * delay;
+    }
+  }
+
+  /** Frames as they are encoded come here. */
+  deliver(kind, payload, { capture_ms, width, height }) {
+    const data = new ArrayBuffer(HEADER_BYTES + payload.byteLength), view = new DataView(data);
+    view.setUint8(0, kind);
+    view.setUint16(2, 0, true); // browsers deliver upright images
+    view.setUint16(4, width, true);
+    view.setUint16(6, height, true);
+    view.setUint32(8, this.#index++, true);
+    view.setFloat64(12, capture_ms, true);
+    new Uint8Array(data, HEADER_BYTES).set(new Uint8Array(payload));
+    this.#inFlight.push(capture_ms);
+    const now = performance.now();
+    if (this.#send(data)) this.#sent.push(now);
+    while (this.#sent[0] < now - RATE_MS) this.#sent.shift();
+    this.fps = this.#sent.length / (RATE_MS / 1000);
+  }
+
+  #next() {
+    if (!this.#running) return;
+    const again = (now, metadata) => {
+      this.#frame(now, metadata);
+      this.#next();
+    };
+    if (this.#video.requestVideoFrameCallback) this.#video.requestVideoFrameCallback(again);
+    else requestAnimationFrame((now) => again(now, {}));
+  }
+
+  #frame(now, metadata) {
+    const { videoWidth, videoHeight } = this.#video;
+    if (!this.#running || this.#credit < 1 || this.encoder.busy || !videoWidth) return;
+    const capture_ms = captureTime(now, metadata);
+    if (capture_ms < this.#due_ms - this.#interval_ms / 4) return; // the camera is faster than the rig wants
+    this.#due_ms = Math.max(this.#due_ms, capture_ms - this.#interval_ms) + this.#interval_ms;
+    const scale = Math.min(1, this.#maxSide / Math.max(videoWidth, videoHeight));
+    const width = 2 * Math.round((videoWidth * scale) / 2), height = 2 * Math.round((videoHeight * scale) / 2);
+    if (this.#canvas.width !== width || this.#canvas.height !== height) [this.#canvas.width, this.#canvas.height] = [width, height];
+    this.#pen.drawImage(this.#video, 0, 0, width, height);
+    this.size = [width, height];
+    this.#credit--;
+    this.encoder.encode(this.#canvas, { capture_ms, width, height });
+  }
+}
+
+/** Returns when a frame was captured, on the clock of performance.now(). */
+function captureTime(now, { captureTime: captured, presentationTime: presented }) {
+  const age = now - captured;
+  if (age > MIN_CAPTURE_AGE_MS && age < MAX_CAPTURE_AGE_MS) return captured;
+  return Math.min(now, presented ?? now);
+}

@@ -1,0 +1,191 @@
+"""The live page in Chromium, with a simulated rig."""
+
+import base64
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.streaming.vrm_files import model_of, write_vrm
+from tests.web.chromium import Tab
+from tests.web.page_server import NAMES, SUBJECT, PageServer
+
+TEAL = np.array([0x6E, 0x73, 0x0B])  # BGR, of measured joints by day
+CONNECTED = "document.body.dataset.connection === 'connected'"
+
+
+@pytest.fixture(autouse=True)
+def page(tab: Tab, rig: PageServer) -> None:
+    """Opens the page with control, at the size of a desktop."""
+    rig.mode, rig.tracking, rig.note, rig.recording = "solved", 1, "", False
+    tab.resize(1100, 700)
+    tab.open(rig.address("control"))
+    tab.wait(f"document.body?.className === 'live' && {CONNECTED}")
+    tab.wait("document.getElementById('rate').textContent === '60 per second'")
+    tab.run("document.querySelector('[data-view=front]').click()")
+    tab.run("document.getElementById('log').replaceChildren()")
+
+
+def text(tab: Tab, name: str) -> str:
+    return str(tab.run(f"document.getElementById('{name}').innerText"))
+
+
+def click(tab: Tab, name: str) -> None:
+    tab.run(f"document.getElementById('{name}').click()")
+
+
+def teal(tab: Tab) -> int:
+    """Returns how many pixels of the room have the hue of measured joints."""
+    image = cv2.imdecode(np.frombuffer(tab.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    room = cv2.cvtColor(image[120:520, 380:700], cv2.COLOR_BGR2HSV)
+    return int(((abs(room[..., 0].astype(int) - 88) < 6) & (room[..., 1] > 120)).sum())
+
+
+def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_it_shows_the_rig_and_loads_nothing_from_elsewhere(tab: Tab, rig: PageServer) -> None:
+    until(lambda: teal(tab) > 500)
+    assert text(tab, "mode") == "Solved"
+    assert text(tab, "height") == f"{SUBJECT.height_m:.2f} m assumed"
+    cards = tab.run("[...document.querySelectorAll('.card')].map((card) => card.innerText.replace(/\\s+/g, ' '))")
+    assert [card.split()[0] for card in cards] == list(NAMES)
+    assert "29.7 fps Delay 71 ms Clock as given Agreement 93 %" in cards[0]
+    assert "Clock +12 ± 2 ms" in cards[1]
+    options = tab.run("[...document.getElementById('through').options].map((option) => option.value)")
+    assert options == ["", *NAMES]
+    own = (rig.address("control"), rig.address("control").replace("http:", "ws:"))
+    assert [address for address in tab.requests if not address.startswith((*own, "blob:", "data:"))] == []
+    assert tab.complaints == []
+
+
+def test_without_a_person_nothing_counts_as_measured(tab: Tab, rig: PageServer) -> None:
+    until(lambda: teal(tab) > 500)
+    rig.tracking = 0
+    tab.wait("!document.getElementById('tracking').hidden")
+    until(lambda: teal(tab) == 0)
+
+
+def test_thumbnails_come_with_both_poses_while_a_reader_can_see_them(tab: Tab, rig: PageServer) -> None:
+    pixels = (
+        "(() => { const {data} = document.querySelector('.card canvas').getContext('2d').getImageData(0, 0, 320, 240);"
+        " let raw = 0, refined = 0; for (let i = 0; i < data.length; i += 4) {"
+        " raw += data[i] > 230 && data[i + 2] < 130; refined += data[i] < 90 && data[i + 1] > 180; }"
+        " return raw > 20 && refined > 100; })()"
+    )
+    tab.wait(pixels)
+    click(tab, "strip-toggle")
+    until(lambda: rig.seen.messages[-1] == {"type": "watch", "cameras": False})
+    click(tab, "strip-toggle")
+    until(lambda: rig.seen.messages[-1] == {"type": "watch", "cameras": True})
+
+
+def test_buttons_send_commands_and_answers_are_logged(tab: Tab, rig: PageServer) -> None:
+    rig.seen.messages.clear()
+    for name in ("marker", "set-floor", "re-solve", "record"):
+        click(tab, name)
+    tab.wait("document.getElementById('record').innerText === 'Stop recording'")
+    assert text(tab, "recording").startswith("Recording 0:")
+    click(tab, "record")
+    click(tab, "set-height")
+    tab.run("document.getElementById('height-value').value = '9'")
+    click(tab, "height-set")
+    assert "between 0.5 and 2.5 m" in text(tab, "height-error")
+    tab.run("document.getElementById('height-value').value = '182 cm'")
+    click(tab, "height-set")
+    click(tab, "stop")
+    tab.run("document.querySelector('#stop-dialog button[value=cancel]').click()")
+    click(tab, "stop")
+    tab.run("document.querySelector('#stop-dialog button[value=stop]').click()")
+    tab.wait("document.getElementById('log').innerText.includes('stop done')")
+    sent = [(message["name"], message["value"]) for message in rig.seen.messages if message["type"] == "command"]
+    names = ("marker", "floor", "re-solve", "record", "stop-recording")
+    assert sent == [*((name, None) for name in names), ("height", 1.82), ("stop", None)]
+    assert tab.run("document.getElementById('log').children.length") == len(sent)
+    assert tab.complaints == []
+
+
+def test_a_watcher_has_no_buttons(tab: Tab, rig: PageServer) -> None:
+    assert not tab.run("document.getElementById('actions').hidden")
+    tab.open(rig.address("watch"))
+    tab.wait(f"{CONNECTED} && document.getElementById('mode').innerText === 'Solved'")
+    assert tab.run("document.getElementById('actions').hidden")
+
+
+def test_a_lost_connection_is_named_and_comes_back(tab: Tab, rig: PageServer) -> None:
+    before = rig.seen.live
+    rig.drop()
+    tab.wait("!document.getElementById('lost').hidden && document.getElementById('record').disabled")
+    tab.wait(f"{CONNECTED} && document.getElementById('lost').hidden && !document.getElementById('record').disabled")
+    assert rig.seen.live == before + 1
+
+
+def test_one_can_look_through_a_camera(tab: Tab) -> None:
+    tab.run(f"document.querySelector('.card .image[aria-label=\"Look through {NAMES[1]}\"]').click()")
+    assert tab.run("document.getElementById('through').value") == NAMES[1]
+    tab.wait("document.getElementById('backdrop').width === 320")  # its images lie behind the room
+    tab.run("document.querySelector('[data-view=front]').click()")
+    assert tab.run("document.getElementById('through').value") == ""
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_a_dropped_avatar_takes_the_place_of_the_skeleton(tab: Tab, tmp_path: Path, version: int) -> None:
+    avatar = write_vrm(tmp_path / "me.vrm", model_of(SUBJECT.rest, version)).read_bytes()
+    drop = (
+        "const data = new DataTransfer(); data.items.add(new File([Uint8Array.from(atob('{}'), (c) => c.charCodeAt())],"
+        " '{}')); dispatchEvent(new DragEvent('drop', {{dataTransfer: data, cancelable: true}}));"
+    )
+    tab.run(f"{{ {drop.format(base64.b64encode(b'nothing').decode(), 'bad.vrm')} }}")
+    tab.wait("document.getElementById('log').innerText.includes('bad.vrm cannot be read as a VRM file.')")
+    tab.run(f"{{ {drop.format(base64.b64encode(avatar).decode(), 'me.vrm')} }}")
+    tab.wait("document.getElementById('avatar').getAttribute('aria-pressed') === 'true'")
+    until(lambda: teal(tab) == 0)
+    click(tab, "avatar")
+    until(lambda: teal(tab) > 500)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_words_have_enough_contrast(tab: Tab, dark: bool) -> None:
+    tab.resize(1100, 700, dark=dark)
+    tab.wait(f"document.documentElement.dataset.theme === '{'dark' if dark else 'light'}'")
+    colours = tab.run(
+        "Object.fromEntries(['ink', 'faint', 'surface', 'ground', 'sunken', 'teal', 'teal-ink', 'teal-soft',"
+        " 'amber-ink', 'amber-soft', 'danger', 'danger-ink', 'danger-soft'].map((name) => [name,"
+        " getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim()]))"
+    )
+
+    def light(name: str) -> float:
+        parts = [int(colours[name][i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        r, g, b = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+    pairs = [(word, ground) for word in ("ink", "faint") for ground in ("surface", "ground", "sunken")]
+    pairs += [("teal", "surface"), ("danger", "surface"), ("teal-ink", "teal"), ("danger-ink", "danger")]
+    pairs += [("teal", "teal-soft"), ("amber-ink", "amber-soft"), ("danger", "danger-soft")]
+    for pair in pairs:
+        low, high = sorted(map(light, pair))
+        assert (high + 0.05) / (low + 0.05) >= 4.5, pair
+
+
+def test_it_fits_a_phone(tab: Tab) -> None:
+    tab.resize(390, 844)
+    tab.wait("innerWidth === 390")
+    assert tab.run("document.documentElement.scrollWidth") <= 390
+    small = (
+        "[...document.querySelectorAll('button')].filter((button) => button.offsetHeight && button.offsetHeight < 28)"
+        ".map((button) => button.outerHTML)"
+    )
+    assert tab.run(small) == []
+    nameless = (
+        "[...document.querySelectorAll('button')].filter((button) => button.offsetHeight && !button.innerText.trim()"
+        " && !button.ariaLabel).map((button) => button.outerHTML)"
+    )
+    assert tab.run(nameless) == []
