@@ -34,9 +34,9 @@ class Schedule:
         min_decay: Minimum number of steps of the cosine decay.
     """
 
-    check: int = 250
-    max_constant: int = 15000
-    min_decay: int = 4000
+    check: int
+    max_constant: int
+    min_decay: int
 
     def decay(self, choice: int) -> int:
         """Returns the steps of the decay after a choice that took ``choice`` steps."""

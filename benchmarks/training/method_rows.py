@@ -27,6 +27,7 @@ class Run:
         takes, held: Training and test takes.
         rate: Learning rate before the decay.
         max_constant: Steps after which it is given up.
+        min_decay: Minimum number of steps of the decay.
     """
 
     setting: str
@@ -37,6 +38,7 @@ class Run:
     held: int
     rate: float
     max_constant: int
+    min_decay: int
 
 
 @dataclass(frozen=True, slots=True)

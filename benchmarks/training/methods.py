@@ -60,6 +60,7 @@ ROWS: dict[str, dict[str, Any]] = {
 SETTINGS = ("fixed-exact", "fixed-noise", "random", "ski")
 PEOPLE, HELD_PEOPLE = 5, 2
 VALIDATION_TAKES = 8
+CHECK = 250  # steps between checks whether the choice is made
 VIEWS, SECONDS = 4, 10
 FIXED_BATCH, RANDOM_BATCH = (5, 13), (8, 8)  # rigs, frames of each; on the fixed rig each person counts as one
 
@@ -95,13 +96,14 @@ def material(motion: tuple[Path, ...], setting: str, takes: int, held: int) -> M
     )
 
 
-def result_of(run: Run, motion: tuple[Path, ...], schedule: Schedule) -> Result:
+def result_of(run: Run, motion: tuple[Path, ...]) -> Result:
     """Returns the result of one run."""
     torch.set_num_threads(1)
     footage = material(motion, run.setting, run.takes, run.held)
     fixed = run.setting.startswith("fixed")
     rigs, per_rig = FIXED_BATCH if fixed else RANDOM_BATCH
     job = TrainingJob(**ROWS[run.row], width=run.width, rate=run.rate, rigs=rigs, per_rig=per_rig, seed=run.seed)
+    schedule = Schedule(min(CHECK, run.max_constant), run.max_constant, run.min_decay)
     dataset = PoseDataset(footage.training, job.recipe().frame)
     trained = converge(
         job, dataset, lambda lifter: mirrored(*lifts(lifter, footage.validation)), schedule, augment=not fixed
@@ -134,32 +136,31 @@ def main() -> None:
     arguments.add_argument("--takes", type=int, default=1000, help="training takes of 10 s")
     arguments.add_argument("--held", type=int, default=64, help="test takes")
     arguments.add_argument("--max-constant", type=int, default=15000, help="steps until a run is given up")
+    arguments.add_argument("--min-decay", type=int, default=4000, help="least steps of the decay after the choice")
     arguments.add_argument("--jobs", type=int, default=1, help="parallel runs of one thread")
     args = arguments.parse_args()
-    schedule = Schedule(max_constant=args.max_constant)
     if args.quick:
-        args.seeds, args.takes, args.held, args.width = [0], 10, 4, 16
-        schedule = Schedule(check=5, max_constant=10, min_decay=5)
+        args.seeds, args.takes, args.held, args.width, args.max_constant, args.min_decay = [0], 10, 4, 16, 10, 5
     report = Report.begin(args)
     wanted = [
-        Run(setting, row, seed, args.width, args.takes, args.held, args.rate, schedule.max_constant)
+        Run(setting, row, seed, args.width, args.takes, args.held, args.rate, args.max_constant, args.min_decay)
         for seed in args.seeds
         for setting in args.settings
         for row in args.rows
     ]
     if not args.table:
-        compare(wanted, tuple(args.motion), schedule, args.out, args.jobs)
+        compare(wanted, tuple(args.motion), args.out, args.jobs)
     results = read(args.out)
     print_tables(results)
     add_figures(report, results)
     report.finish(args.json)
 
 
-def compare(wanted: Sequence[Run], motion: tuple[Path, ...], schedule: Schedule, out: Path, jobs: int) -> None:
+def compare(wanted: Sequence[Run], motion: tuple[Path, ...], out: Path, jobs: int) -> None:
     """Does the runs whose results are not in the file yet, in their order."""
     done = {result.run for result in read(out)}
     with ProcessPoolExecutor(jobs) as pool:
-        started = [pool.submit(result_of, run, motion, schedule) for run in wanted if run not in done]
+        started = [pool.submit(result_of, run, motion) for run in wanted if run not in done]
         for each in as_completed(started):
             append(out, each.result())
             print(each.result().to_json(), flush=True)

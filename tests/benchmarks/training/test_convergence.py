@@ -39,7 +39,7 @@ def test_the_rate_decays_after_the_choice(shares: list[float], choice: int | Non
 
 
 def test_the_decay_has_a_minimum() -> None:
-    assert [Schedule(min_decay=100).decay(choice) for choice in (10, 25, 30)] == [100, 100, 120]
+    assert [Schedule(1, 100, 100).decay(choice) for choice in (10, 25, 30)] == [100, 100, 120]
 
 
 def test_rates_are_constant_and_then_a_cosine(monkeypatch: pytest.MonkeyPatch) -> None:

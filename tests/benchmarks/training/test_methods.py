@@ -11,7 +11,7 @@ from benchmarks.training import methods
 from benchmarks.training.method_rows import COLUMNS, Result, Run, append, claim, read, spread, table
 from pose_rig.simulation.synthetic import SYNTHETIC_MOTION
 
-RUN = Run("random", "canonpose", 0, 256, 1000, 64, 1e-3, 15000)
+RUN = Run("random", "canonpose", 0, 256, 1000, 64, 1e-3, 15000, 4000)
 RESULT = Result(RUN, 1000, 5000, 100.0, 90.0, 1.5, dict.fromkeys(COLUMNS, 80.0))
 
 
