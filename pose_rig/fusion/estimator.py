@@ -101,7 +101,7 @@ class Estimator:
         self._rig = Rig(setup_of(self._config, self._fixed), self._engine, self._background)
         self._rig.poses.intrinsics = self._cameras.intrinsics
         self._rig.unchecked[:] = not may_move
-        self._person = PersonTracker(self._config, self._engine)
+        self._person = PersonTracker(self._config)
         self._late_person: PersonTracker | None = None  # the same, a little later, where cameras are late
         self._learned_ns = 0
         self._late_age_ns: Sequence[float] = [0.0] * len(self._config.camera)
@@ -244,7 +244,7 @@ class Estimator:
         for one in complete:
             if abs(one.t_ns - self._learned_ns) >= KEYFRAME_INTERVAL_NS:
                 self._learned_ns = one.t_ns
-                self._late_person = self._late_person or PersonTracker(self._config, self._engine)
+                self._late_person = self._late_person or PersonTracker(self._config)
                 yield from self._estimate(one.t_ns, one.samples, self._late_person, learn=True)
         return pose
 
@@ -255,7 +255,7 @@ class Estimator:
         cameras.fix_joints()
         observation = yield Observe(t_ns, samples, cameras.landmarks, rig.intrinsics)
         rig = rig.for_views(observation.present)
-        pose, hypothesis, solved = yield from person.estimate(observation, samples, cameras, rig)
+        pose, hypothesis, solved = yield from person.estimate(observation, samples, cameras, rig, self._engine)
         self.evidence = Evidence(hypothesis, solved)
         if learn and person.vertical is not None:
             self._rig.set_vertical(person.vertical)
@@ -270,13 +270,41 @@ class Estimator:
         """
         return np.concatenate([self._rig.weight, self._rig.inconsistent_s, self._person.may_jump(t_ns)])
 
-    def learn(self, evidence: Evidence) -> None:
-        """Updates the cameras with a time step whose pose another estimator has computed."""
-        if evidence.hypothesis is None:
-            self._rig.no_person()
-            return
-        observation = evidence.hypothesis.observation
-        self._learn(evidence, self._rig.view(observation.t_ns).for_views(observation.present))
+    def learn(self, evidence: Sequence[Evidence]) -> None:
+        """Updates the cameras with time steps that other estimators have computed; solves them after the last."""
+        for number, one in enumerate(evidence, 1):
+            self._rig.calibrator.waits = number < len(evidence)
+            if one.hypothesis is None:
+                self._rig.no_person()
+                continue
+            observation = one.hypothesis.observation
+            self._learn(one, self._rig.view(observation.t_ns).for_views(observation.present))
+
+    def stop_reporting(self) -> None:
+        """Leaves it to another estimator to find out what is wrong with cameras."""
+        self._rig.reports = False
+
+    @property
+    def engine(self) -> Engine:
+        """Runs the graph."""
+        return self._engine
+
+    @property
+    def person(self) -> PersonTracker:
+        """The person who is tracked."""
+        return self._person
+
+    def track_person(self, person: PersonTracker) -> None:
+        """Continues with a person whom another estimator has tracked."""
+        self._person = person
+
+    @property
+    def steady_steps(self) -> int:
+        """How many time steps can be computed with the cameras as they are, and learned together.
+
+        0 while the rig is not solved well, and while cameras disagree or move.
+        """
+        return self._rig.steady_steps
 
     def _learn(self, evidence: Evidence, rig: RigView) -> None:
         if evidence.hypothesis is None:
@@ -406,8 +434,9 @@ class FixedCameras:
     left_out: NDArray[np.bool_]
 
     def estimator(self, engine: Engine) -> Estimator:
-        """Returns an estimator with these cameras; it begins without a person."""
+        """Returns an estimator with these cameras; it begins without a person, and does not report on cameras."""
         out = Estimator(self.config, engine, fixed=self.solution)
         out.use_properties(self.properties)
         out.left_out = self.left_out
+        out.stop_reporting()
         return out

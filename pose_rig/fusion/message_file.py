@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from pose_rig.errors import SaveError
-from pose_rig.wire.encoding import decode_valid, encode
+from pose_rig.wire.encoding import decode_valid, encode_valid
 from pose_rig.wire.messages import Keypoints2D, Message
 
 LENGTH_BYTES = 4
@@ -24,7 +24,7 @@ class MessageFile:
         Raises:
             SaveError: The disk is full.
         """
-        data = encode(message)
+        data = encode_valid(message)
         try:
             self._file.write(len(data).to_bytes(LENGTH_BYTES, "little"))
             self._file.write(data)

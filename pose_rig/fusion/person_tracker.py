@@ -36,9 +36,8 @@ from pose_rig.wire.messages import Mode
 class PersonTracker:
     """All state that belongs to one person; several can share a rig."""
 
-    def __init__(self, config: Config, engine: Engine) -> None:
+    def __init__(self, config: Config) -> None:
         views = len(config.camera)
-        self._engine = engine
         self._association = DataAssociation(views)
         self._body_scale = BodyScale(config.height_m or ASSUMED_HEIGHT_M)
         self._smooth = OneEuro(config.fusion.min_cutoff_hz, config.fusion.beta)
@@ -60,7 +59,12 @@ class PersonTracker:
         return self._motion.may_jump(t_ns)
 
     def estimate(
-        self, observation: Observation, samples: Sequence[Sample | None], cameras: CameraProperties, rig: RigView
+        self,
+        observation: Observation,
+        samples: Sequence[Sample | None],
+        cameras: CameraProperties,
+        rig: RigView,
+        engine: Engine,
     ) -> Computations[tuple[PoseEstimate, Hypothesis | None, SolvedPose | None]]:
         """Returns the pose at a time step, the data association (None = in no view), and the pose in the solved rig.
 
@@ -69,8 +73,9 @@ class PersonTracker:
             samples: (V) the detections that they come from.
             cameras: Their image sizes and landmark sets.
             rig: What is known of the cameras.
+            engine: Runs the graph.
         """
-        hypothesis = yield from self._association.associate(observation, self._engine, rig.prior, rig.weight)
+        hypothesis = yield from self._association.associate(observation, engine, rig.prior, rig.weight)
         if hypothesis is None:
             return self._untracked(observation, rig.mode, cameras), None, None
         if hypothesis.switched or not self._was_solved:

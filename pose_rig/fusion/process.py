@@ -25,6 +25,10 @@ from pose_rig.wire.messages import Message
 class RecordedSteps(Protocol):
     """Yields what `time_steps` does where cameras are solved and fixed, in less time: many at once."""
 
+    @property
+    def learning(self) -> TimeSteps:
+        """The loop of a pass that solves the cameras, likewise."""
+
     def start(self, steps: int) -> None:
         """Prepares for a number of time steps."""
 
@@ -102,10 +106,10 @@ def fuse_files(
         return
     with ExitStack() as stack:
         files = [stack.enter_context(closing(MessageFile())) for _ in names]
-        passes = TwoPasses(names, files, estimator, output, stop)
+        recorded = None if job.config.exact else recorded
+        passes = TwoPasses(names, files, estimator, output, stop, None if recorded is None else recorded.learning)
         passes.first(sources)
         if not stop.is_set():
-            recorded = None if job.config.exact else recorded
             if recorded is not None:
                 recorded.start(passes.frames)
             passes.solve()

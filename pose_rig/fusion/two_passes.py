@@ -27,12 +27,13 @@ from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.rig.camera_clocks import CameraClocks, coarse_clocks, described, fine_clocks
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT
+from pose_rig.fusion.stretches.learning_steps import LearningSteps
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_adjustment import AdjustedClocks
 from pose_rig.fusion.synchronisation.clock_offsets import CoarseOffsets, coarse_offsets
 from pose_rig.fusion.synchronisation.clock_rates import coarse_rates
 from pose_rig.fusion.synchronisation.clock_signals import movement_signals
-from pose_rig.fusion.time_steps import time_steps
+from pose_rig.fusion.time_steps import TimeSteps
 from pose_rig.wire.jobs import Stop
 from pose_rig.wire.messages import Health, Keypoints2D, Message
 
@@ -64,11 +65,19 @@ class TwoPasses:
         estimator: Solves the rig.
         output: Where health and rejected messages are reported.
         stop: Ends the pass.
+        steps: Computes its time steps; None = one after the other.
     """
 
     def __init__(
-        self, names: Sequence[str], files: Sequence[MessageFile], estimator: Estimator, output: PassOutput, stop: Stop
+        self,
+        names: Sequence[str],
+        files: Sequence[MessageFile],
+        estimator: Estimator,
+        output: PassOutput,
+        stop: Stop,
+        steps: TimeSteps | None = None,
     ) -> None:
+        self._steps = steps or LearningSteps()
         self._names, self._files = names, files
         self._estimator, self._output, self._stop = estimator, output, stop
         self._frames = [0] * len(files)
@@ -220,7 +229,7 @@ class TwoPasses:
         self._fuse(self.inputs())
 
     def _fuse(self, cameras: CameraInputs) -> None:
-        for step in time_steps(cameras, FileClock(KEYFRAME_INTERVAL_NS), self._estimator, self._stop):
+        for step in self._steps(cameras, FileClock(KEYFRAME_INTERVAL_NS), self._estimator, self._stop):
             if step is not None and step.pose is None:
                 self._output.reject(step.failure)
             self._output.report()

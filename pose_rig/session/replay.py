@@ -48,7 +48,9 @@ def main(
         estimator = Estimator(fusion.config, engine, background)
         output = FusionOutput(fusion, estimator, publisher, open_poses(fusion), engine)
         playback = Playback(job.realtime, stop)
-        output.expect(total_frames(session, job))
+        output.expect(total := total_frames(session, job))
+        if recorded is not None and fusion.config.passes == 2 and not fusion.config.exact:
+            recorded.start(total or 0)
         while not started() and not stop.is_set():
             output.ready()
             time.sleep(READY_S)

@@ -115,6 +115,11 @@ def encode(message: Message) -> bytes:
     """
     if wrong := _field_error(message):
         raise MessageError(message.topic, *wrong)
+    return encode_valid(message)
+
+
+def encode_valid(message: Message) -> bytes:
+    """Returns the encoded message, topic included, without checking its fields again: it was decoded or checked."""
     return message.topic.encode() + b"\0" + _encoder.encode(message)
 
 

@@ -59,10 +59,17 @@ class Keyframes:
     def __init__(self) -> None:
         self.frames: list[Keyframe] = []
         self._distance = np.zeros((0, 0))
+        self._limbs: tuple[Floats, NDArray[np.bool_]] | None = None  # of all; None = to be computed
 
     def add(self, keyframe: Keyframe) -> None:
         """Adds a keyframe and, if there are too many, drops the most redundant one."""
-        row = image_distance(keyframe, self.frames)
+        if self._limbs is None:
+            self._limbs = _limbs(self.frames) if self.frames else None
+        own = _limbs([keyframe])
+        row = np.zeros(0) if self._limbs is None else _image_distance(*own, *self._limbs)
+        self._limbs = own if self._limbs is None else (
+            np.concatenate([self._limbs[0], own[0]]), np.concatenate([self._limbs[1], own[1]])
+        )  # fmt: skip
         self.frames.append(keyframe)
         grown = np.full((len(row) + 1, len(row) + 1), np.inf)
         grown[:-1, :-1], grown[-1, :-1], grown[:-1, -1] = self._distance, row, row
@@ -70,6 +77,7 @@ class Keyframes:
         if len(self.frames) > MAX_KEYFRAMES:
             index = self._most_redundant()
             del self.frames[index]
+            self._limbs = np.delete(self._limbs[0], index, 0), np.delete(self._limbs[1], index, 0)
             self._distance = np.delete(np.delete(self._distance, index, 0), index, 1)
 
     def without_view(self, view: int, since_ns: int = 0) -> None:
@@ -78,6 +86,7 @@ class Keyframes:
             replace(k, weight=k.weight * (np.arange(len(k.weight)) != view)) if k.t_ns >= since_ns else k
             for k in self.frames
         ]
+        self._limbs = None
 
     def _most_redundant(self) -> int:
         """Returns the older of the two most similar keyframes, unless its views agree much better."""
@@ -90,8 +99,12 @@ def image_distance(keyframe: Keyframe, others: Sequence[Keyframe]) -> Floats:
     """Returns (N,) distances to others: the mean over limb joints and views, in person sizes."""
     if not others:
         return np.zeros(0)
-    xy_px, visible = _limbs([keyframe])
-    others_px, others_visible = _limbs(others)
+    return _image_distance(*_limbs([keyframe]), *_limbs(others))
+
+
+def _image_distance(
+    xy_px: Floats, visible: NDArray[np.bool_], others_px: Floats, others_visible: NDArray[np.bool_]
+) -> Floats:
     size = np.maximum(np.ptp(xy_px[0], axis=1).max(-1), 1.0)
     both = visible & others_visible
     moved = np.sqrt(length2(others_px - xy_px)) / size[:, None]

@@ -38,11 +38,13 @@ class Calibrator:
 
     Attributes:
         changes: How often keyframes were discarded, replaced or changed.
+        waits: Whether the rig is not to be solved yet, for more keyframes follow at once.
     """
 
     def __init__(self, engine: Engine, background: BackgroundCompute) -> None:
         self._engine, self._background = engine, background
         self.changes = 0
+        self.waits = False
         self._averaging: BackgroundTask[CameraRotations] = BackgroundTask(background)
         self._solving: BackgroundTask[RigSolution | str] = BackgroundTask(background)
         self.discard_rotations()
@@ -95,6 +97,11 @@ class Calibrator:
     def keyframes(self) -> tuple[Keyframe, ...]:
         """The keyframes, oldest first."""
         return tuple(self._keyframes.frames)
+
+    @property
+    def count(self) -> int:
+        """How many keyframes were added, those that were dropped since included."""
+        return self._count
 
     @property
     def has_enough(self) -> bool:
@@ -152,7 +159,7 @@ class Calibrator:
     @property
     def solving_due(self) -> bool:
         """Whether enough keyframes were added since the rig was last solved."""
-        return self._count >= self._solve_at and not self._solving.busy
+        return self._count >= self._solve_at and not self._solving.busy and not self.waits
 
     def start_solving(self, task: SolveTask) -> None:
         """Starts to solve the rig."""

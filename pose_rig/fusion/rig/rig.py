@@ -16,7 +16,7 @@ from pose_rig.fusion.calibration.vertical import VERTICAL_UNCERTAIN, is_sideways
 from pose_rig.fusion.pose.hypothesis import Hypothesis, run_graph
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.rig.background import BackgroundCompute
-from pose_rig.fusion.rig.calibrator import Calibrator
+from pose_rig.fusion.rig.calibrator import MAX_KEYFRAMES_BETWEEN_SOLVES, Calibrator
 from pose_rig.fusion.rig.camera_clocks import CameraClocks
 from pose_rig.fusion.rig.camera_poses import CameraPoses
 from pose_rig.fusion.rig.camera_report import CameraReport
@@ -32,6 +32,7 @@ from pose_rig.wire.messages import RigState
 
 MIN_WEIGHT = 0.1  # of a view that disagrees
 MOVED_AFTER_S = 1.0  # a camera that disagrees for longer was moved
+MIN_STEADY_KEYFRAMES = 48  # from which cameras are solved well enough to compute as many time steps with them
 BOTH_LOST_AFTER_S = 3.0  # if there are two: which one was moved is unknown. Sooner, one may follow another person
 
 DOES_NOT_FIT = "the rig of an earlier run no longer fits: the cameras are estimated from scratch"
@@ -45,6 +46,7 @@ class Rig:
         calibrator: Collects the keyframes that they are estimated from.
         unchecked: (V,) whose disagreement may come from their clock: they are not excluded yet.
         moves: How often a camera counted as moved.
+        reports: Whether it finds out what is wrong with cameras, for their notes; poses do not depend on it.
     """
 
     def __init__(self, setup: Setup, engine: Engine, background: BackgroundCompute) -> None:
@@ -59,6 +61,7 @@ class Rig:
         self._why_unsolved = ""
         self.unchecked = np.zeros(len(setup.names), bool)
         self.moves = 0
+        self.reports = True
 
     @property
     def weight(self) -> Floats:
@@ -82,6 +85,17 @@ class Rig:
     @note.setter
     def note(self, text: str) -> None:
         self._why_unsolved, self.poses.vertical_warning = text, ""
+
+    @property
+    def steady_steps(self) -> int:
+        """As in `Estimator`."""
+        steady = (
+            self.poses.solved is not None
+            and not self.poses.moving.moving.any()
+            and not self._consistency.inconsistent_s[self.poses.known].any()
+            and self.calibrator.count >= MIN_STEADY_KEYFRAMES
+        )
+        return min(self.calibrator.count, MAX_KEYFRAMES_BETWEEN_SOLVES) if steady else 0
 
     def report_clocks(self, offset_s: Floats) -> None:
         """Reports clock offsets (V,), s, that are not used; 0 or NaN for those that are right or unknown."""
@@ -196,11 +210,13 @@ class Rig:
 
     def _estimate(self, hypothesis: Hypothesis, cold: Hypothesis | None, pose: SolvedPose | None) -> None:
         observation, solved, moving = hypothesis.observation, self.poses.solved, self.poses.moving.moving
-        self._report.update(observation.t_ns, observation.present)
-        self._mirrors.update(hypothesis, pose, self.poses.cameras)
+        if self.reports:
+            self._report.update(observation.t_ns, observation.present)
+            self._mirrors.update(hypothesis, pose, self.poses.cameras)
         if solved is not None and pose is not None:
-            left_out = ~self.poses.known & ~moving
-            self._lags.add(observation.t_ns, pose, solved.solution.cameras, left_out)
+            if self.reports:
+                left_out = ~self.poses.known & ~moving
+                self._lags.add(observation.t_ns, pose, solved.solution.cameras, left_out)
             self._pairs.add(hypothesis, pose, solved.solution.bone_length_m)
             solved.readmit(observation.t_ns, pose, self._consistency, moving)
         self._exclude_moved(observation.t_ns)

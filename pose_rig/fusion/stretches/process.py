@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
 from pose_rig.fusion.estimator import FixedCameras
+from pose_rig.fusion.person_tracker import PersonTracker
 from pose_rig.fusion.rig.solver_process import SINGLE_THREADED
 from pose_rig.fusion.stretches.stretches import FusedStep, SampledStep, Stretches
 from pose_rig.graph import Engine
@@ -31,9 +32,9 @@ class StretchProcess:
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=os.environ | SINGLE_THREADED)  # noqa: S603
         self._send(open_engine)
 
-    def use(self, cameras: FixedCameras) -> None:
-        """Begins a recording."""
-        self._send(("use", cameras))
+    def use(self, cameras: FixedCameras, min_steps: int) -> None:
+        """Begins a recording; ``min_steps`` as in `Stretches`."""
+        self._send(("use", cameras, min_steps))
 
     def begin(self, steps: Sequence[SampledStep], warm_up: int) -> None:
         """Starts `Stretches.fuse`."""
@@ -45,14 +46,20 @@ class StretchProcess:
         Raises:
             EOFError: The process exited.
         """
-        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
-        fused: list[FusedStep] = pickle.load(self._process.stdout)  # noqa: S301
+        fused: list[FusedStep] = self._received()
         return fused
 
     def extend(self, steps: Sequence[SampledStep], fused: Sequence[FusedStep]) -> list[FusedStep]:
         """As in `Stretches`."""
         self._send(("extend", steps, fused))
         return self.result()
+
+    @property
+    def person(self) -> PersonTracker | None:
+        """As in `Stretches`."""
+        self._send(("person",))
+        person: PersonTracker | None = self._received()
+        return person
 
     def close(self) -> None:
         """Ends the process."""
@@ -64,6 +71,10 @@ class StretchProcess:
                     stream.close()
                 except OSError:  # part of a request was not written
                     continue
+
+    def _received(self) -> Any:
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        return pickle.load(self._process.stdout)  # noqa: S301
 
     def _send(self, request: Any) -> None:
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
@@ -82,13 +93,18 @@ def serve(requests: BinaryIO, results: BinaryIO) -> None:
             what, *arguments = pickle.load(requests)  # noqa: S301
             if what == "use":
                 cameras: FixedCameras = arguments[0]
-                stretches = Stretches(lambda cameras=cameras: cameras.estimator(engine))  # type: ignore[misc]
+                stretches = Stretches(lambda cameras=cameras: cameras.estimator(engine), min_steps=arguments[1])  # type: ignore[misc]
                 continue
-            answer = stretches.fuse(*arguments) if what == "fuse" else stretches.extend(*arguments)
-            pickle.dump(answer, results)
+            pickle.dump(_answer(stretches, what, arguments), results)
             results.flush()
     except (EOFError, BrokenPipeError, pickle.UnpicklingError):  # the parent has exited
         return
+
+
+def _answer(stretches: Stretches, what: str, arguments: Sequence[Any]) -> list[FusedStep] | PersonTracker | None:
+    if what == "person":
+        return stretches.person
+    return stretches.fuse(*arguments) if what == "fuse" else stretches.extend(*arguments)
 
 
 def main() -> None:

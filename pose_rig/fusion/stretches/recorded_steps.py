@@ -7,6 +7,7 @@ from typing import Self
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
+from pose_rig.fusion.stretches.learning_steps import LearningSteps
 from pose_rig.fusion.stretches.process import OpenEngine
 from pose_rig.fusion.stretches.stretches import SampledStep, Smoothing
 from pose_rig.fusion.stretches.team import Processes, Team
@@ -37,6 +38,11 @@ class RecordedSteps:
 
     def __exit__(self, *error: object) -> None:
         self.processes.close()
+
+    @property
+    def learning(self) -> LearningSteps:
+        """The loop of a pass that solves the cameras."""
+        return LearningSteps(self._processes.started, one_by_one=False)
 
     def start(self, steps: int) -> None:
         """Starts further processes, if there are so many time steps that it is worth it."""
@@ -76,6 +82,6 @@ class RecordedSteps:
 def _fused(steps: Sequence[SampledStep], team: Team, estimator: Estimator, smoothing: Smoothing) -> Iterator[TimeStep]:
     for step, fused in zip(steps, team.fuse(steps), strict=False):  # there are none if it was stopped
         if fused.evidence is not None:
-            estimator.learn(fused.evidence)
+            estimator.learn([fused.evidence])
         pose = None if fused.pose is None else smoothing(fused.pose)
         yield TimeStep(step.t_ns, step.samples, pose, fused.failure, step.sync_ns, fused.estimate_ns)

@@ -9,6 +9,7 @@ smoothing, which reaches further back, follows (`Smoothing`).
 
 import time
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.estimator import Estimator, Evidence
+from pose_rig.fusion.person_tracker import PersonTracker
 from pose_rig.fusion.pose.computation import together
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
@@ -27,7 +29,7 @@ WARM_UP_NS = 400_000_000  # of which nothing is used
 MAX_SEAM_M = 1e-4  # between the poses of two stretches for the same time step
 MAX_SEAM_MEMORY = 0.05  # likewise, of what they remember of the cameras
 STRETCHES = 16  # side by side: the graph takes a fifth of the time that it takes alone, with 32 a sixth
-MIN_STEPS = 60  # of a stretch
+MIN_STEPS = 60  # of a stretch, if not given otherwise
 MAX_STEPS = 180  # of a stretch; what is fused at once is kept in memory
 
 
@@ -68,6 +70,11 @@ class FusedStep:
     memory: Floats
     estimate_ns: int
 
+    @property
+    def inconsistent_s(self) -> Floats:
+        """(V,) for how long each camera has disagreed with the others."""
+        return np.split(self.memory, 3)[1]
+
 
 class _Stretch:
     """One stretch: its estimator, and the step that comes next."""
@@ -92,11 +99,24 @@ class Stretches:
     Args:
         open_estimator: Returns a new estimator, its cameras solved and fixed.
         stopped: Whether to stop: there is no result then.
+        min_steps: Of a stretch.
+        person: With whom the first stretch continues; None = it begins without.
     """
 
-    def __init__(self, open_estimator: Callable[[], Estimator], stopped: Callable[[], bool] = lambda: False) -> None:
-        self._open, self._stopped = open_estimator, stopped
+    def __init__(
+        self,
+        open_estimator: Callable[[], Estimator],
+        stopped: Callable[[], bool] = lambda: False,
+        min_steps: int = MIN_STEPS,
+        person: PersonTracker | None = None,
+    ) -> None:
+        self._open, self._stopped, self._min_steps, self._person = open_estimator, stopped, min_steps, person
         self._last: _Stretch | None = None
+
+    @property
+    def person(self) -> PersonTracker | None:
+        """The person after the steps that were fused last."""
+        return self._person if self._last is None else self._last.estimator.person
 
     def fuse(self, steps: Sequence[SampledStep], warm_up: int = 0) -> list[FusedStep]:
         """Returns what was computed for the steps, those of the warm-up included.
@@ -105,10 +125,12 @@ class Stretches:
             steps: In order of time.
             warm_up: How many of them come before what is wanted; 0 = they follow on those fused last, or are the first.
         """
-        bounds = _bounds(len(steps) - warm_up) + warm_up
+        bounds = _bounds(len(steps) - warm_up, self._min_steps) + warm_up
         if self._last is not None:
             self._open = self._last.estimator.with_fixed_cameras  # one may have been placed again
         first = self._last if self._last is not None and not warm_up else _Stretch(self._open, 0, 0)
+        if self._last is None and self._person is not None and not warm_up:
+            first.estimator.track_person(deepcopy(self._person))
         first.fused, first.next, first.end = {}, 0, int(bounds[1])
         stretches = [first]
         for start, end in zip(bounds[1:-1].tolist(), bounds[2:].tolist(), strict=True):
@@ -152,9 +174,9 @@ class Stretches:
         return [(last if index < last.next else stretch).fused[index] for index in range(start, len(steps))]
 
 
-def _bounds(count: int) -> NDArray[np.int64]:
+def _bounds(count: int, min_steps: int) -> NDArray[np.int64]:
     """Returns where stretches begin, and where the last one ends."""
-    stretches = int(np.clip(count // MIN_STEPS, 1, STRETCHES))
+    stretches = int(np.clip(count // min_steps, 1, STRETCHES))
     return np.linspace(0, count, stretches + 1).round().astype(np.int64)
 
 

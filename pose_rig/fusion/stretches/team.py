@@ -10,6 +10,7 @@ import numpy as np
 
 from pose_rig.errors import PoseRigError
 from pose_rig.fusion.estimator import FixedCameras
+from pose_rig.fusion.person_tracker import PersonTracker
 from pose_rig.fusion.stretches.process import OpenEngine, StretchProcess
 from pose_rig.fusion.stretches.stretches import (
     MAX_STEPS,
@@ -24,9 +25,12 @@ from pose_rig.fusion.stretches.stretches import (
 from pose_rig.graph import Engine
 
 STEPS_AT_ONCE = STRETCHES * MAX_STEPS  # of each process
-MIN_SHARE = 4 * MIN_STEPS  # of a process
+MIN_SHARE_STRETCHES = 4  # of a process
+MIN_SHARE = MIN_SHARE_STRETCHES * MIN_STEPS
 MIN_STEPS_FOR_PROCESSES = 2 * MIN_SHARE  # of a recording: a process takes two seconds to start
 MAX_PROCESSES = 8
+PROCESS_ERRORS = (EOFError, OSError, pickle.UnpicklingError)
+EXITED = ("A process that computes poses has exited.", "Run again, or with --exact in one process.")
 
 
 class Member(Protocol):
@@ -39,6 +43,10 @@ class Member(Protocol):
         """Returns the result of what was started."""
 
     def extend(self, steps: Sequence[SampledStep], fused: Sequence[FusedStep]) -> list[FusedStep]:
+        """As in `Stretches`."""
+
+    @property
+    def person(self) -> PersonTracker | None:
         """As in `Stretches`."""
 
 
@@ -54,6 +62,10 @@ class _Here:
 
     def result(self) -> list[FusedStep]:
         return self._stretches.fuse(*self._given)
+
+    @property
+    def person(self) -> PersonTracker | None:
+        return self._stretches.person
 
 
 class Processes:
@@ -71,9 +83,10 @@ class Processes:
 
     def start(self, steps: int) -> None:
         """Starts them, if there are so many time steps that it is worth it."""
-        if self._open_engine is None or steps < MIN_STEPS_FOR_PROCESSES or self.started:
+        if self._open_engine is None or steps < MIN_STEPS_FOR_PROCESSES:
             return
-        for _ in range(min(self._count, MAX_PROCESSES, steps // MIN_SHARE - 1)):
+        wanted = min(self._count, MAX_PROCESSES, steps // MIN_SHARE - 1)
+        for _ in range(wanted - len(self.started)):
             self.started.append(self._stack.enter_context(closing(StretchProcess(self._open_engine))))
 
     def __enter__(self) -> Self:
@@ -95,6 +108,7 @@ class Team:
         engine: Of this process.
         processes: Those that help.
         stopped: Whether to stop: there is no result then.
+        min_steps: As in `Stretches`, person: likewise.
     """
 
     def __init__(
@@ -103,17 +117,31 @@ class Team:
         engine: Engine,
         processes: Sequence[StretchProcess] = (),
         stopped: Callable[[], bool] = lambda: False,
+        min_steps: int = MIN_STEPS,
+        person: PersonTracker | None = None,
     ) -> None:
-        self._stopped = stopped
+        self._stopped, self._min_share = stopped, MIN_SHARE_STRETCHES * min_steps
         for process in processes:
-            process.use(cameras)
-        # the first one has fused last
-        self._members: list[Member] = [_Here(Stretches(lambda: cameras.estimator(engine), stopped)), *processes]
+            process.use(cameras, min_steps)
+        here = _Here(Stretches(lambda: cameras.estimator(engine), stopped, min_steps, person))
+        self._members: list[Member] = [here, *processes]  # the first one has fused last
 
     @property
     def steps_at_once(self) -> int:
         """How many time steps are best fused at once."""
         return STEPS_AT_ONCE * len(self._members)
+
+    @property
+    def person(self) -> PersonTracker | None:
+        """The person after the steps that were fused last.
+
+        Raises:
+            PoseRigError: A process exited.
+        """
+        try:
+            return self._members[0].person
+        except PROCESS_ERRORS as error:
+            raise PoseRigError(*EXITED) from error
 
     def fuse(self, steps: Sequence[SampledStep]) -> list[FusedStep]:
         """Returns what was computed for the next time steps.
@@ -123,13 +151,11 @@ class Team:
         """
         try:
             return self._fuse(steps)
-        except (EOFError, OSError, pickle.UnpicklingError) as error:
-            raise PoseRigError(
-                "A process that computes poses has exited.", "Run again, or with --exact in one process."
-            ) from error
+        except PROCESS_ERRORS as error:
+            raise PoseRigError(*EXITED) from error
 
     def _fuse(self, steps: Sequence[SampledStep]) -> list[FusedStep]:
-        count = int(np.clip(len(steps) // MIN_SHARE, 1, len(self._members)))
+        count = int(np.clip(len(steps) // self._min_share, 1, len(self._members)))
         bounds = np.linspace(0, len(steps), count + 1).round().astype(int).tolist()
         starts = [0, *(warm_up_start(steps, start) for start in bounds[1:-1])]
         members = self._members[:count]

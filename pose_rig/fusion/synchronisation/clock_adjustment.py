@@ -210,13 +210,12 @@ class _Search:
 
     def _sampled(self, clocks: Sequence[CameraClock]) -> tuple[Tracks, Floats]:
         """Returns the keypoints at the times, and their velocities (N,V,P,2)."""
-        parts = [
-            [movement(person, part) for part in np.split(self._camera_s(clock), self.times.blocks)]
+        views = [
+            movement(person, self._camera_s(clock), self.times.blocks)
             for person, clock in zip(self.people, clocks, strict=True)
         ]
         xy_px, velocity_px, visible = (
-            np.stack([np.concatenate([getattr(part, name)[::STRIDE] for part in view]) for view in parts], 1)
-            for name in Movement.__slots__
+            np.stack([getattr(view, name)[::STRIDE] for view in views], 1) for name in Movement.__slots__
         )
         lenses = self.intrinsics.at(self.views)
         xy = lenses.ideal_xy(xy_px)

@@ -24,6 +24,7 @@ from mcap.summary import Summary
 MAX_UNIX_NS = 1 << 62  # the year 2116; differences of two still fit 64 bits
 MAGIC = b"\x89MCAP0\r\n"
 RECORD_HEADER = struct.Struct("<BQ")  # opcode, length
+_CHANNEL = struct.Struct("<H")  # how a message begins
 _MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time
 MAX_CHUNK_BYTES = 1 << 26  # decompressed; written chunks have at most a megabyte and a message of 32 MB
 # All chunks decompress to at most this many times the size of the file; sessions to about 3, to 30 without detections.
@@ -161,7 +162,5 @@ def _read_chunk(file: IO[bytes], index: ChunkIndex) -> bytes:
 
 def _messages(data: memoryview, channels: frozenset[int]) -> Iterator[RawMessage]:
     for opcode, begin, end in records_in(data):
-        if opcode == Opcode.MESSAGE:
-            message = raw_message(data, begin, end)
-            if message.channel in channels:
-                yield message
+        if opcode == Opcode.MESSAGE and _CHANNEL.unpack_from(data[:end], begin)[0] in channels:
+            yield raw_message(data, begin, end)

@@ -97,6 +97,18 @@ def test_a_view_can_be_removed() -> None:
     Keyframes().without_view(0)
 
 
+def test_keyframes_are_compared_as_they_are_after_a_view_is_removed() -> None:
+    first, second = filled(keyframes_of(acrobat(5))), Keyframes()
+    first.without_view(1)
+    for keyframe in first.frames:
+        second.add(keyframe)
+    for keyframe in keyframes_of(acrobat(MAX_KEYFRAMES, seed=2)):
+        first.add(keyframe)
+        second.add(keyframe)
+    assert [one.weight.tolist() for one in first.frames[:5]] == [[1.0, 0.0, 1.0]] * 5
+    assert len(first.frames) == len(second.frames) == MAX_KEYFRAMES
+
+
 def test_adding_a_keyframe_takes_constant_time() -> None:
     rng = np.random.default_rng(0)
     kept_set, base = Keyframes(), keyframes_of(acrobat(1))[0]
