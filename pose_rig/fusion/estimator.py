@@ -295,7 +295,7 @@ class Estimator:
         return self._person
 
     def track_person(self, person: PersonTracker) -> None:
-        """Continues with a person whom another estimator has tracked."""
+        """Continues with a person that another estimator has tracked."""
         self._person = person
 
     @property

@@ -25,9 +25,8 @@ from pose_rig.wire.messages import Message
 class RecordedSteps(Protocol):
     """Yields what `time_steps` does where cameras are solved and fixed, in less time: many at once."""
 
-    @property
-    def learning(self) -> TimeSteps:
-        """The loop of a pass that solves the cameras, likewise."""
+    def learning(self, *, exact: bool) -> TimeSteps:
+        """Returns the loop of a pass that solves the cameras; one time step after the other where it is ``exact``."""
 
     def start(self, steps: int) -> None:
         """Prepares for a number of time steps."""
@@ -106,10 +105,11 @@ def fuse_files(
         return
     with ExitStack() as stack:
         files = [stack.enter_context(closing(MessageFile())) for _ in names]
-        recorded = None if job.config.exact else recorded
-        passes = TwoPasses(names, files, estimator, output, stop, None if recorded is None else recorded.learning)
+        steps = time_steps if recorded is None else recorded.learning(exact=job.config.exact)
+        passes = TwoPasses(names, files, estimator, output, stop, steps)
         passes.first(sources)
         if not stop.is_set():
+            recorded = None if job.config.exact else recorded
             if recorded is not None:
                 recorded.start(passes.frames)
             passes.solve()

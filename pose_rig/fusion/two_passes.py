@@ -27,13 +27,12 @@ from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.rig.camera_clocks import CameraClocks, coarse_clocks, described, fine_clocks
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT
-from pose_rig.fusion.stretches.learning_steps import LearningSteps
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_adjustment import AdjustedClocks
 from pose_rig.fusion.synchronisation.clock_offsets import CoarseOffsets, coarse_offsets
 from pose_rig.fusion.synchronisation.clock_rates import coarse_rates
 from pose_rig.fusion.synchronisation.clock_signals import movement_signals
-from pose_rig.fusion.time_steps import TimeSteps
+from pose_rig.fusion.time_steps import TimeSteps, time_steps
 from pose_rig.wire.jobs import Stop
 from pose_rig.wire.messages import Health, Keypoints2D, Message
 
@@ -65,7 +64,7 @@ class TwoPasses:
         estimator: Solves the rig.
         output: Where health and rejected messages are reported.
         stop: Ends the pass.
-        steps: Computes its time steps; None = one after the other.
+        steps: Computes its time steps.
     """
 
     def __init__(
@@ -75,9 +74,9 @@ class TwoPasses:
         estimator: Estimator,
         output: PassOutput,
         stop: Stop,
-        steps: TimeSteps | None = None,
+        steps: TimeSteps = time_steps,
     ) -> None:
-        self._steps = steps or LearningSteps()
+        self._steps = steps
         self._names, self._files = names, files
         self._estimator, self._output, self._stop = estimator, output, stop
         self._frames = [0] * len(files)

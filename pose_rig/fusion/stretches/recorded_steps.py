@@ -39,10 +39,9 @@ class RecordedSteps:
     def __exit__(self, *error: object) -> None:
         self.processes.close()
 
-    @property
-    def learning(self) -> LearningSteps:
-        """The loop of a pass that solves the cameras."""
-        return LearningSteps(self._processes.started, one_by_one=False)
+    def learning(self, *, exact: bool) -> LearningSteps:
+        """Returns the loop of a pass that solves the cameras; one time step after the other where it is ``exact``."""
+        return LearningSteps(self._processes.started, one_by_one=exact)
 
     def start(self, steps: int) -> None:
         """Starts further processes, if there are so many time steps that it is worth it."""

@@ -100,7 +100,7 @@ class Stretches:
         open_estimator: Returns a new estimator, its cameras solved and fixed.
         stopped: Whether to stop: there is no result then.
         min_steps: Of a stretch.
-        person: With whom the first stretch continues; None = it begins without.
+        person: The first stretch continues to track that one; None = it begins without.
     """
 
     def __init__(

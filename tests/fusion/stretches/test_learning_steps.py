@@ -1,5 +1,6 @@
 """The pass that solves the cameras, its time steps one by one and in stretches."""
 
+from collections.abc import Sequence
 from threading import Event
 
 import numpy as np
@@ -12,7 +13,7 @@ from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.message_file import MessageFile
 from pose_rig.fusion.rig.rig import MIN_STEADY_KEYFRAMES
 from pose_rig.fusion.stretches.learning_steps import LearningSteps
-from pose_rig.fusion.stretches.stretches import Stretches
+from pose_rig.fusion.stretches.stretches import FusedStep, SampledStep, Stretches
 from pose_rig.fusion.time_steps import TimeStep
 from pose_rig.graph import Engine
 from pose_rig.wire.messages import Health, Keypoints2D
@@ -73,7 +74,12 @@ def test_stretches_solve_the_same_cameras(engine: Engine, walk: Floats, monkeypa
     one_by_one, wanted = learned(engine, walk, LearningSteps())
     fused: list[int] = []
     fuse = Stretches.fuse
-    monkeypatch.setattr(Stretches, "fuse", lambda self, steps, n=0: fused.append(len(steps)) or fuse(self, steps, n))
+
+    def counted(self: Stretches, steps: Sequence[SampledStep], warm_up: int = 0) -> list[FusedStep]:
+        fused.append(len(steps))
+        return fuse(self, steps, warm_up)
+
+    monkeypatch.setattr(Stretches, "fuse", counted)
     in_stretches, found = learned(engine, walk, LearningSteps(one_by_one=False))
     assert fused[0] >= MIN_STEADY_KEYFRAMES
     assert sum(fused) > COUNT // 2
