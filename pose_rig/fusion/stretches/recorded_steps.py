@@ -41,7 +41,7 @@ class RecordedSteps:
 
     def learning(self, *, exact: bool) -> LearningSteps:
         """Returns the loop of a pass that solves the cameras; one time step after the other where it is ``exact``."""
-        return LearningSteps(self._processes.started, one_by_one=exact)
+        return LearningSteps(self.processes.started, one_by_one=exact)
 
     def start(self, steps: int) -> None:
         """Starts further processes, if there are so many time steps that it is worth it."""
