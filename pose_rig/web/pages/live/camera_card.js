@@ -4,6 +4,7 @@ import { linesOf } from "./landmarks.js";
 
 const VISIBLE = 0.3; // score of a landmark that is drawn
 const BODY_JOINTS = 17;
+const STATES = { starting: "starting", ready: "starting", ended: "ended" };
 const FRESH_MS = 1500; // an older 2D pose is not drawn
 
 export class CameraCard {
@@ -26,7 +27,7 @@ export class CameraCard {
     card.className = "card";
     const image = document.createElement("button");
     image.type = "button";
-    image.className = "image";
+    image.className = "image empty";
     image.setAttribute("aria-label", `Look through ${name}`);
     image.title = `Look through ${name}`;
     image.addEventListener("click", () => chosen(name));
@@ -63,6 +64,7 @@ export class CameraCard {
       this.image?.close();
       this.image = image;
       this.#stale = true;
+      this.#canvas.parentElement.classList.remove("empty");
     }
     this.#decoding = false;
   }
@@ -81,10 +83,10 @@ export class CameraCard {
     this.#write("delay", running ? `${health.age_ms.toFixed(0)} ms` : "–");
     this.#write("offset", state ? offset(state) : "–");
     this.#write("agreement", state?.agreement == null ? "–" : `${Math.round(100 * state.agreement)} %`);
-    const error = health?.error || (health && ["starting", "ended", "failed"].includes(health.state) ? health.state : "");
-    const note = error || state?.note || "";
+    const error = health?.error || (health?.silent ? "no report" : "") || (health?.state === "failed" ? "failed" : "");
+    const note = error || state?.note || STATES[health?.state] || "";
     this.#write("note", note);
-    const kind = !health ? "" : error ? "danger" : note ? "attention" : running ? "good" : "";
+    const kind = error ? "danger" : !running ? "" : state?.note ? "attention" : "good";
     if (this.#parts.dot.className !== `dot ${kind}`) {
       this.#parts.dot.className = `dot ${kind}`;
       this.#parts.dot.setAttribute("aria-label", { good: "works", attention: "needs attention", danger: "does not work" }[kind] ?? "waiting");

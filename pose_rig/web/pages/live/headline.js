@@ -1,10 +1,12 @@
 /** The state of the rig in words: mode, the one sentence that helps, and the figures below. */
 
+import { sentence } from "../shared/sentence.js";
+
 const MODES = ["cold", "settled", "solved"];
 const HELP = {
   cold: "Stand upright for a second, then walk around where at least two cameras see the whole body.",
   settled: "The viewing directions are known. Keep walking around, and turn around once.",
-  solved: "The cameras are found. Everything is measured.",
+  solved: "The cameras are found. Move freely.",
 };
 
 export class Headline {
@@ -30,8 +32,8 @@ export class Headline {
 
   /** Shows a sentence of the server, or the one that belongs to the mode. */
   sentence(text) {
-    this.#said = text;
-    write(this.#sentence, text || this.#help());
+    this.#said = sentence(text);
+    write(this.#sentence, this.#said || this.#help());
   }
 
   /** Shows whether a person is in view. */

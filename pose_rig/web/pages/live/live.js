@@ -84,6 +84,7 @@ function receive(text) {
 
 function hello(message) {
   controls.allow(message.control);
+  state("connected", message.live ? "Live" : "Replay", "good");
   document.getElementById("program").textContent = message.program;
   strip.list(message.cameras);
 }

@@ -140,7 +140,7 @@ export class Stage {
 
   /** Returns how far the middle of the view lies right of and above the middle of the page, for what lies on it, px. */
   #shift() {
-    return innerWidth > NARROW_PX ? { right: 110, up: 24 } : { right: 0, up: 20 };
+    return innerWidth > NARROW_PX ? { right: 110, up: 8 } : { right: 0, up: 20 };
   }
 
   #moveTo(position) {

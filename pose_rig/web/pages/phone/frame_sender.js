@@ -2,13 +2,16 @@
 
 const HEADER_BYTES = 20;
 const RATE_MS = 2000; // over which the rate is counted
+const ENCODER_MS = 1000; // after which a frame does not come out of an encoder any more
 const MIN_CAPTURE_AGE_MS = -5, MAX_CAPTURE_AGE_MS = 2000; // outside, a browser's capture time is not believed
 
 export class FrameSender {
   fps = 0;
   delay_ms = null; // from capture until the rig has taken a frame
   size = null;
-  encoder = null;
+  #encoder = null;
+  #encoding = 0; // frames that the encoder has
+  #deliveredAt = 0;
   #video;
   #send;
   #canvas = globalThis.OffscreenCanvas ? new OffscreenCanvas(2, 2) : document.createElement("canvas");
@@ -28,13 +31,24 @@ export class FrameSender {
     this.#send = send;
   }
 
+  get encoder() {
+    return this.#encoder;
+  }
+
+  /** Replaces the encoder, and closes the one before; null: there is none any more. */
+  set encoder(encoder) {
+    this.#encoder?.close();
+    this.#encoder = encoder;
+    this.#reclaim();
+  }
+
   /** Begins with what the rig has accepted: frames in flight, Hz, and longest side in px. */
   start({ credit, fps, max_side_px: maxSide }) {
     this.#credit = credit;
     this.#interval_ms = 1000 / fps;
     this.#maxSide = maxSide;
-    this.#inFlight.length = this.#sent.length = 0;
-    this.encoder.needKey();
+    this.#inFlight.length = this.#sent.length = this.#encoding = 0;
+    this.#encoder.needKey();
     if (this.#running) return;
     this.#running = true;
     this.#next();
@@ -58,6 +72,9 @@ export class FrameSender {
 
   /** Frames as they are encoded come here. */
   deliver(kind, payload, { capture_ms, width, height }) {
+    if (this.#encoding === 0) return; // of an earlier connection
+    this.#encoding--;
+    this.#deliveredAt = performance.now();
     const data = new ArrayBuffer(HEADER_BYTES + payload.byteLength), view = new DataView(data);
     view.setUint8(0, kind);
     view.setUint16(2, 0, true); // browsers deliver upright images
@@ -73,6 +90,12 @@ export class FrameSender {
     this.fps = this.#sent.length / (RATE_MS / 1000);
   }
 
+  /** Takes back the credit of frames that the encoder has kept for itself. */
+  #reclaim() {
+    this.#credit += this.#encoding;
+    this.#encoding = 0;
+  }
+
   #next() {
     if (!this.#running) return;
     const again = (now, metadata) => {
@@ -85,7 +108,9 @@ export class FrameSender {
 
   #frame(now, metadata) {
     const { videoWidth, videoHeight } = this.#video;
-    if (!this.#running || this.#credit < 1 || this.encoder.busy || !videoWidth) return;
+    if (!this.#running || !videoWidth || this.#encoder.busy) return;
+    if (this.#encoding && performance.now() - this.#deliveredAt > ENCODER_MS) this.#reclaim();
+    if (this.#credit < 1) return;
     const capture_ms = captureTime(now, metadata);
     if (capture_ms < this.#due_ms - this.#interval_ms / 4) return; // the camera is faster than the rig wants
     this.#due_ms = Math.max(this.#due_ms, capture_ms - this.#interval_ms) + this.#interval_ms;
@@ -95,7 +120,8 @@ export class FrameSender {
     this.#pen.drawImage(this.#video, 0, 0, width, height);
     this.size = [width, height];
     this.#credit--;
-    this.encoder.encode(this.#canvas, { capture_ms, width, height });
+    if (this.#encoding++ === 0) this.#deliveredAt = performance.now();
+    this.#encoder.encode(this.#canvas, { capture_ms, width, height });
   }
 }
 

@@ -2,7 +2,7 @@
 
 const KEY = 2, DELTA = 3;
 const BITS_PER_PIXEL = 0.15;
-const KEY_EVERY = 60; // frames
+const KEY_EVERY = 30; // frames
 const BASELINE = { 480: "avc1.42e01f", 720: "avc1.42e020", 1080: "avc1.42e02a" }; // levels 3.1, 3.2, 4.2
 const MAX_QUEUE = 1;
 

@@ -25,7 +25,9 @@ export class JpegEncoder {
 
   needKey() {}
 
-  close() {}
+  close() {
+    this.#encoded = () => {};
+  }
 }
 
 function toBlob(canvas) {

@@ -18,7 +18,7 @@ const MAX_FAILURES = 4; // of the first connection, until the page says what may
 const byId = (id) => document.getElementById(id);
 const choices = { camera: byId("camera"), resolution: byId("resolution"), rate: byId("rate") };
 
-let running = false, everOpen = false, failures = 0, rigFps = 0, power = null, cannotH264 = false;
+let running = false, everOpen = false, failures = 0, rigFps = 0, power = null, accepted = false, cannotH264 = false;
 
 const connection = new Connection({ open: opened, text: receive, lost });
 const camera = new PhoneCamera(byId("preview"), () => running && resume());
@@ -73,9 +73,9 @@ function stop() {
 }
 
 function end() {
-  running = false;
+  running = accepted = false;
   sender.stop();
-  sender.encoder?.close();
+  sender.encoder = null;
   clock.stop();
   connection.close();
   camera.close();
@@ -124,6 +124,7 @@ function lost() {
   sender.stop();
   clock.stop();
   rigFps = 0;
+  accepted = false;
   if (!running) return;
   if (!everOpen && ++failures >= MAX_FAILURES) {
     const { title, remedy, certificate } = connectionProblem();
@@ -136,6 +137,7 @@ function lost() {
 
 const TAKE = {
   accepted(message) {
+    accepted = true;
     if (message.codec) encodeAs(message.codec);
     showName(message.camera, "good");
     showState("Connected", "Waiting for the rig.");
@@ -156,7 +158,7 @@ const TAKE = {
   },
   bye({ text }) {
     end();
-    showProblem("The rig has ended", text, { button: "Connect again" });
+    showProblem("Disconnected by the rig", text, { button: "Connect again" });
   },
 };
 
@@ -168,18 +170,17 @@ function receive(text) {
 function encodeAs(codec) {
   const wanted = codec === "h264" ? H264Encoder : JpegEncoder;
   if (sender.encoder instanceof wanted) return sender.encoder.needKey();
-  sender.encoder?.close();
   const deliver = (kind, payload, header) => sender.deliver(kind, payload, header);
   sender.encoder = codec === "h264" ? new H264Encoder(deliver, failedH264, camera.rate) : new JpegEncoder(deliver);
 }
 
 function failedH264() {
   cannotH264 = true;
-  if (running) opened(); // says so, and begins again with JPEG
+  if (running) encodeAs("jpeg"); // the rig takes both at any time
 }
 
 function reportStatus() {
-  if (!running) return;
+  if (!running || !accepted) return; // the first message is the hello
   const charge = power ? { battery: power.level, charging: power.charging } : { battery: null, charging: null };
   connection.send({ type: "status", ...charge, fps: Math.round(10 * sender.fps) / 10, hidden: document.hidden });
 }

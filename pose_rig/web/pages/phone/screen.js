@@ -1,5 +1,7 @@
 /** What the phone page shows. */
 
+import { sentence } from "../shared/sentence.js";
+
 const byId = (id) => document.getElementById(id);
 const SECTIONS = ["setup", "running", "problem"];
 const MODES = { cold: "You are in view", settled: "Almost there", solved: "Solved" };
@@ -32,16 +34,16 @@ export function showName(text, kind) {
 }
 
 /** Shows a state in big words, and the sentence below. */
-export function showState(title, sentence) {
+export function showState(title, text) {
   write("state", title);
-  write("sentence", sentence);
+  write("sentence", sentence(text));
 }
 
 /** Shows the `state` message of the rig. */
-export function showRigState({ mode, sentence, detected }) {
-  if (mode === "waiting") showState("Waiting", sentence || "The rig is starting.");
-  else if (!detected) showState("No person in view", sentence || "Point the phone at the place where you move.");
-  else showState(MODES[mode] ?? mode, sentence || HELP[mode] || "");
+export function showRigState({ mode, sentence: advice, detected }) {
+  if (!detected) showState("No person in view", "Point the phone at the place where you move.");
+  else if (!MODES[mode]) showState("You are in view", advice || "The rig is starting.");
+  else showState(MODES[mode], advice || HELP[mode]);
 }
 
 /** Shows figures: frames per second, delay in ms, [width, height] in px, battery. */
