@@ -105,6 +105,8 @@ class Recorder:
         for message, data in messages:
             if isinstance(message, Health) and message.worker == FUSION:
                 self._fusion_ended = message.state == "ended"
+            if isinstance(message, VideoFrame) and message.t_ns < self._job.from_ns:
+                continue
             if self._file is None:
                 self._lost += 1
                 continue

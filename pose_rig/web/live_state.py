@@ -7,7 +7,7 @@ from typing import Any
 
 from pose_rig.config import ASSUMED_HEIGHT_M, PHONE, Config
 from pose_rig.web.page_json import rig_message, text, worker_fields
-from pose_rig.wire.messages import NO_PERSON, CameraState, Health, Message, Mode, RigState
+from pose_rig.wire.messages import NO_PERSON, CameraState, Health, Message, Mode, Pose3D, RigState
 from pose_rig.wire.services import RECORDER, REPORT_STALE_S
 
 MAX_EVENTS = 32  # that wait to be sent
@@ -44,10 +44,13 @@ class LiveState:
         self._errors: dict[str, str] = {}
         self._mode: Mode | None = None
         self._recording_since_s: float | None = None
+        self._height = (config.height_m or ASSUMED_HEIGHT_M, config.height_m is None)  # and whether it is assumed
 
     def add(self, message: Message) -> None:
         """Adds a received message; messages of other kinds are ignored."""
-        if isinstance(message, RigState):
+        if isinstance(message, Pose3D):
+            self._height = (message.height_m, message.height_assumed)  # the user may have changed it
+        elif isinstance(message, RigState):
             self.rig = message
             if message.mode != self._mode:
                 self._mode = message.mode
@@ -101,8 +104,8 @@ class LiveState:
         """Returns the state of the rig for the page, empty before the first."""
         if self.rig is None:
             return ""
-        height_m = self._config.height_m
-        return rig_message(self.rig, height_m=height_m or ASSUMED_HEIGHT_M, height_assumed=height_m is None)
+        height_m, assumed = self._height
+        return rig_message(self.rig, height_m=height_m, height_assumed=assumed)
 
     def status_text(self) -> str:
         """Returns the reports of all workers, the recording and the sentence for the page."""

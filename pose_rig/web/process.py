@@ -132,11 +132,9 @@ class WebWorker:
     def _take(self, messages: Sequence[Message]) -> None:
         """Takes messages of other workers."""
         for message in messages:
-            if isinstance(message, Pose3D):
-                if self._poses is not None:
-                    self._poses.add(message)
-            else:
-                self._state.add(message)
+            self._state.add(message)
+            if isinstance(message, Pose3D) and self._poses is not None:
+                self._poses.add(message)
         self._send_pose()
 
     def _send_pose(self) -> None:

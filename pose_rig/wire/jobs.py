@@ -108,6 +108,7 @@ class RecordJob:
         origin: ``live``: the rig clock is the monotonic clock of this machine; ``files``: that of the files.
         unix_from_rig_ns: Unix time minus rig clock, if known from an earlier recording.
         least_free_bytes: The recording ends when less than this is free on its disk.
+        from_ns: Images captured before are left out; they waited for a recorder.
     """
 
     config: Config
@@ -117,6 +118,7 @@ class RecordJob:
     origin: Origin = "live"
     unix_from_rig_ns: int | None = None
     least_free_bytes: int = MIN_FREE_BYTES
+    from_ns: int = 0
     keys: Keys | None = None
     restarts: int = 0
 

@@ -3,7 +3,7 @@
 Topics belong to the messages (`pose_rig.wire.messages`); docs/wire.md describes both for other programs.
 """
 
-from pose_rig.wire.messages import Health, Pose3D, RigState, Streams
+from pose_rig.wire.messages import Command, Health, Pose3D, RigState, Streams
 
 FUSION, RECORDER, STREAMS, WEB = "fusion", "recorder", "streams", "web"  # a camera worker has the name of its camera
 RESERVED_NAMES = (FUSION, RECORDER, STREAMS, WEB)  # no camera may have one
@@ -13,6 +13,7 @@ STREAMS_PORT_OFFSET = 1  # the streams worker publishes this far above the port 
 VMC_PORT, VRCHAT_PORT, JSON_PORT, WEBSOCKET_PORT = 39539, 9000, 39570, 39571  # of receivers, unless one is given
 
 STATUS_TOPICS = (Pose3D.TOPIC, RigState.TOPIC, Health.TOPIC, Streams.TOPIC)  # all that a display needs
+RUN_TOPICS = (*STATUS_TOPICS, Command.TOPIC)  # all that a run needs
 
 # How often a worker publishes its Health, s; poses and keypoints are published as they are made.
 CAMERA_REPORT_S = 0.5

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from pose_rig.tools.arguments.camera_sources import ends_by_itself
+from pose_rig.tools.terminal.live_control import LiveControl
 from pose_rig.tools.terminal.markers import MarkerSender
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.telemetry import Telemetry
@@ -13,7 +14,8 @@ from pose_rig.tools.workers.build_note import build_note
 from pose_rig.tools.workers.plan import Plan
 from pose_rig.tools.workers.supervisor import Supervisor
 from pose_rig.wire.bus import Receiver
-from pose_rig.wire.services import FUSION, HANG_TIMEOUT_S, RECORDER, STATUS_TOPICS
+from pose_rig.wire.messages import Command
+from pose_rig.wire.services import FUSION, HANG_TIMEOUT_S, RECORDER, RUN_TOPICS
 
 POLL_MS = 50
 LOADING_NOTICE_S = 10.0  # fusion usually loads within one
@@ -78,8 +80,9 @@ class Run:
         """
         user = UserInput(on_second_stop=self._supervisor.skip_wait)
         with (
-            Receiver(self._plan.internal, keys=self._plan.keys, topics=STATUS_TOPICS) as receiver,
+            Receiver(self._plan.internal, keys=self._plan.keys, topics=RUN_TOPICS) as receiver,
             MarkerSender(self._plan.recording) as markers,
+            LiveControl(self._plan, self._supervisor, markers, user.request_stop) as self._control,
             user.listening(),
         ):
             if self._plan.recording:
@@ -94,7 +97,7 @@ class Run:
                     while not (self._is_over() or user.stop_requested):
                         self._iterate(receiver)
                         for _ in range(user.take_markers()):
-                            self._display.print(markers.send(self._rig_clock_ns(), self.status.elapsed_s()))
+                            self._display.print(self._control.mark(self._rig_clock_ns(), self.status.elapsed_s()))
                     self._telemetry.end_ns = time.monotonic_ns()
                     if not self._supervisor.states[FUSION].ended:
                         saving = " and saving the poses; Ctrl-C again does not save" if self._plan.config.save else ""
@@ -116,7 +119,10 @@ class Run:
 
     def _receive(self, receiver: Receiver, timeout_ms: int) -> None:
         for message in receiver.receive(timeout_ms):
-            self._telemetry.update(message)
+            if isinstance(message, Command):
+                self._display.print(self._control.run(message, self._rig_clock_ns(), self.status.elapsed_s()))
+            else:
+                self._telemetry.update(message)
 
     def _start_when_ready(self) -> None:
         """Starts the clock of files once fusion and every camera are ready or have failed."""

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from pose_rig.assets.catalog import detector_model
 from pose_rig.atomic_file import partial_path
 from pose_rig.config import Config
@@ -123,7 +125,7 @@ def save_rig(status: RunStatus, rig_file: RigFile | None) -> Path | None:
     solved = status.telemetry.solved
     if rig_file is None or solved is None or not rig_file.writable:
         return None
-    rig_file.save(status.config, solved)
+    rig_file.save(msgspec.structs.replace(status.config, height_m=status.height_m), solved)
     return Path(status.config.rig)
 
 

@@ -92,11 +92,19 @@ class RunStatus:
         pose = self.telemetry.pose
         return (pose.mode if pose.tracking else f"{pose.mode}, no person detected") if pose else ""
 
+    @property
+    def height_m(self) -> float | None:
+        """Body height that the user gave, at the start or during the run; None = none was given."""
+        pose = self.telemetry.pose
+        if pose is None:
+            return self.config.height_m
+        return None if pose.height_assumed else pose.height_m
+
     def height(self) -> str:
         """Returns the body height that sets the scale."""
-        if self.config.height_m is None:
+        if self.height_m is None:
             return f"height {ASSUMED_HEIGHT_M:.2f} m assumed (give --height for true metres)"
-        return f"height {self.config.height_m:.2f} m"
+        return f"height {self.height_m:.2f} m"
 
     def provider(self) -> str:
         """Returns the execution provider of fusion, empty until known."""

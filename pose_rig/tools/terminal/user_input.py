@@ -29,6 +29,10 @@ class UserInput:
         self._read_keys()
         return self._stop_requested
 
+    def request_stop(self) -> None:
+        """Has the run stop, as the q key does."""
+        self._stop_requested = True
+
     def take_markers(self) -> int:
         """Returns how many markers the user set since the last call."""
         self._read_keys()

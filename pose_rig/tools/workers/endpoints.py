@@ -77,7 +77,7 @@ class Endpoints:
         internal: Fusion publishes here for the workers of this run.
         streams_internal: The streams worker publishes here for the workers of this run; empty if nothing is streamed.
         inputs: Fusion receives keypoints here: one for each camera, or one for all.
-        recorder: (where the recorder receives, where it publishes); None if nothing is recorded.
+        recorder: (where the recorder receives, where it publishes); None if nothing can be recorded.
         reservation: Keeps their ports from other runs; to be referred to until the end of this one.
         web: Of the web worker; None if there are no pages.
     """
@@ -112,6 +112,11 @@ class WebEndpoints:
     phones: str
 
 
+def records_on_request(config: Config) -> bool:
+    """Returns whether recordings can begin during the run, on its live page."""
+    return config.view and config.pace == "realtime"
+
+
 def free_endpoints(config: Config, inputs: int) -> Endpoints:
     """Returns endpoints on free ports, all different.
 
@@ -136,7 +141,7 @@ def free_endpoints(config: Config, inputs: int) -> Endpoints:
         internal=free(),
         streams_internal=free() if streaming else "",
         inputs=tuple(free() for _ in range(inputs)),
-        recorder=(free(), free()) if config.record else None,
+        recorder=(free(), free()) if config.record or records_on_request(config) else None,
         reservation=reservation,
         web=_web_endpoints(config, reservation, free) if config.serves_pages else None,
     )

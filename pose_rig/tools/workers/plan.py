@@ -31,9 +31,11 @@ class Plan:
         internal: Fusion publishes here for the workers of this run.
         keys: Of this run.
         reservation: Keeps the ports of its endpoints from other runs.
-        recording: The job of the recorder; None if nothing is recorded.
+        recording: The job of the recorder; its path is empty until the user begins a recording. None if nothing can be
+            recorded.
         streams: The streams worker publishes here for the workers of this run; empty if nothing is streamed.
         web: The job of the web worker; None if there are no pages.
+        commands: Fusion receives the commands of the user here; empty if it accepts none.
     """
 
     config: Config
@@ -45,6 +47,7 @@ class Plan:
     recording: RecordJob | None = None
     streams: str = ""
     web: WebJob | None = None
+    commands: str = ""
 
 
 def plan(config: Config, model: str, unix_from_rig_ns: int | None = None, cores: int | None = None) -> Plan:
@@ -81,7 +84,19 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None, cores:
     fusion = Worker(FUSION, run_fusion, fusion_job, required=True, stop_timeout_s=_fusion_timeout_s(config))
     pages = _web_job(config, at, live=config.pace == "realtime")
     workers = (*cameras, fusion, *_outputs(config, at, recording, pages))
-    return Plan(config, workers, at.output, at.internal, at.keys, at.reservation, recording, at.streams_internal, pages)
+    commands = at.inputs[0] if config.pace == "realtime" else ""
+    return Plan(
+        config,
+        workers,
+        at.output,
+        at.internal,
+        at.keys,
+        at.reservation,
+        recording,
+        at.streams_internal,
+        pages,
+        commands,
+    )
 
 
 def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int, cores: int | None = None) -> Plan:
@@ -109,7 +124,8 @@ def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int, cores: in
 
 def _fusion_job(config: Config, at: Endpoints, recording: RecordJob | None, cores: int | None) -> FusionJob:
     record = recording.input if recording else ""
-    return FusionJob(config, at.inputs, at.output, record, at.internal, keys=at.keys, cores=cores)
+    records = recording is not None and recording.path != ""
+    return FusionJob(config, at.inputs, at.output, record, at.internal, keys=at.keys, cores=cores, records=records)
 
 
 def _fusion_timeout_s(config: Config) -> float:
@@ -122,12 +138,17 @@ def _outputs(config: Config, at: Endpoints, recording: RecordJob | None, pages: 
     if at.streams:
         stream_job = StreamJob(config.stream, at.internal, at.streams, at.streams_internal, at.keys)
         workers.append(Worker(STREAMS, run_streams, stream_job))
-    if recording:
-        timeout_s = RECORDER_TIMEOUT_S + (SAVE_TIMEOUT_S if config.save else 0.0)
-        workers.append(Worker(RECORDER, run_recorder, recording, stop_timeout_s=timeout_s))
+    if recording and recording.path:
+        workers.append(recorder_worker(config, recording))
     if pages:
         workers.append(Worker(WEB, run_web, pages))
     return workers
+
+
+def recorder_worker(config: Config, job: RecordJob) -> Worker:
+    """Returns the worker that records a run."""
+    timeout_s = RECORDER_TIMEOUT_S + (SAVE_TIMEOUT_S if config.save else 0.0)
+    return Worker(RECORDER, run_recorder, job, stop_timeout_s=timeout_s)
 
 
 def _web_job(config: Config, at: Endpoints, *, live: bool) -> WebJob | None:

@@ -122,6 +122,11 @@ class Supervisor:
         if kind is None and self.error is not None:
             raise self.error
 
+    def add(self, worker: Worker) -> None:
+        """Starts one more worker; one of the same name must have ended."""
+        state = self.states[worker.name] = WorkerState(worker)
+        self._spawn(state)
+
     def start_clock(self, start_ns: int) -> None:
         """Sends all present and future workers the monotonic time from which files count theirs."""
         self._start_ns = start_ns
