@@ -14,8 +14,6 @@ export class FrameSender {
   #deliveredAt = 0;
   #video;
   #send;
-  #canvas = globalThis.OffscreenCanvas ? new OffscreenCanvas(2, 2) : document.createElement("canvas");
-  #pen = this.#canvas.getContext("2d", { alpha: false });
   #credit = 0;
   #interval_ms = 0;
   #maxSide = 0;
@@ -71,13 +69,13 @@ export class FrameSender {
   }
 
   /** Frames as they are encoded come here. */
-  deliver(kind, payload, { capture_ms, width, height }) {
+  deliver(kind, payload, { capture_ms, width, height, rotation }) {
     if (this.#encoding === 0) return; // of an earlier connection
     this.#encoding--;
     this.#deliveredAt = performance.now();
     const data = new ArrayBuffer(HEADER_BYTES + payload.byteLength), view = new DataView(data);
     view.setUint8(0, kind);
-    view.setUint16(2, 0, true); // browsers deliver upright images
+    view.setUint16(2, rotation, true); // clockwise, which makes the image upright
     view.setUint16(4, width, true);
     view.setUint16(6, height, true);
     view.setUint32(8, this.#index++, true);
@@ -116,12 +114,10 @@ export class FrameSender {
     this.#due_ms = Math.max(this.#due_ms, capture_ms - this.#interval_ms) + this.#interval_ms;
     const scale = Math.min(1, this.#maxSide / Math.max(videoWidth, videoHeight));
     const width = 2 * Math.round((videoWidth * scale) / 2), height = 2 * Math.round((videoHeight * scale) / 2);
-    if (this.#canvas.width !== width || this.#canvas.height !== height) [this.#canvas.width, this.#canvas.height] = [width, height];
-    this.#pen.drawImage(this.#video, 0, 0, width, height);
     this.size = [width, height];
     this.#credit--;
     if (this.#encoding++ === 0) this.#deliveredAt = performance.now();
-    this.#encoder.encode(this.#canvas, { capture_ms, width, height });
+    this.#encoder.encode(this.#video, { capture_ms, width, height, rotation: 0 });
   }
 }
 

@@ -10,7 +10,7 @@ export class H264Encoder {
   #encoded;
   #failed;
   #encoder = null;
-  #size = "";
+  #form = "";
   #rate;
   #sinceKey = Infinity;
   #headers = new Map(); // timestamp in µs -> header
@@ -42,15 +42,16 @@ export class H264Encoder {
     this.#sinceKey = Infinity;
   }
 
-  /** Encodes what is on a canvas of even size; `header` comes back with it. */
-  async encode(canvas, header) {
-    const size = `${canvas.width}x${canvas.height}`;
-    if (!this.#encoder || size !== this.#size) this.#configure(canvas);
-    this.#size = size;
-    const timestamp = Math.round(header.capture_ms * 1000), keyFrame = this.#sinceKey >= KEY_EVERY;
+  /** Encodes what a video shows, at the even size in `header`, which comes back with it. */
+  encode(video, header) {
+    const timestamp = Math.round(header.capture_ms * 1000);
+    const frame = new VideoFrame(video, { timestamp }); // without a copy; the encoder scales it
+    const rotation = frame.rotation ?? 0; // some systems leave it to the viewer
+    const { width, height } = rotation % 180 ? { width: header.height, height: header.width } : header;
+    this.#configure(width, height, rotation);
+    this.#headers.set(timestamp, { ...header, width, height, rotation });
+    const keyFrame = this.#sinceKey >= KEY_EVERY;
     this.#sinceKey = keyFrame ? 1 : this.#sinceKey + 1;
-    this.#headers.set(timestamp, header);
-    const frame = new VideoFrame(canvas, { timestamp });
     this.#encoder.encode(frame, { keyFrame });
     frame.close();
   }
@@ -61,8 +62,11 @@ export class H264Encoder {
     this.#headers.clear();
   }
 
-  #configure({ width, height }) {
+  #configure(width, height, rotation) {
+    const form = [width, height, rotation].join();
+    if (this.#encoder && form === this.#form) return;
     this.close();
+    this.#form = form;
     this.needKey();
     this.#encoder = new VideoEncoder({ output: (chunk) => this.#output(chunk), error: () => this.#failed() });
     this.#encoder.configure(settings(width, height, this.#rate));
@@ -70,7 +74,7 @@ export class H264Encoder {
 
   #output(chunk) {
     const header = this.#headers.get(chunk.timestamp), payload = new ArrayBuffer(chunk.byteLength);
-    this.#headers.delete(chunk.timestamp);
+    for (const timestamp of this.#headers.keys()) if (timestamp <= chunk.timestamp) this.#headers.delete(timestamp); // also of dropped ones
     chunk.copyTo(payload);
     if (header) this.#encoded(chunk.type === "key" ? KEY : DELTA, payload, header);
   }

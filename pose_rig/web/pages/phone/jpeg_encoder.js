@@ -5,6 +5,8 @@ const JPEG = 1;
 
 export class JpegEncoder {
   #encoded;
+  #canvas = globalThis.OffscreenCanvas ? new OffscreenCanvas(2, 2) : document.createElement("canvas");
+  #pen = this.#canvas.getContext("2d", { alpha: false });
   busy = false;
 
   /** @param {(kind: number, payload: ArrayBuffer, header: object) => void} encoded */
@@ -12,8 +14,11 @@ export class JpegEncoder {
     this.#encoded = encoded;
   }
 
-  /** Encodes what is on a canvas; `header` comes back with it. */
-  async encode(canvas, header) {
+  /** Encodes what a video shows, at the size in `header`, which comes back with it. */
+  async encode(video, header) {
+    const canvas = this.#canvas, { width, height } = header;
+    if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+    this.#pen.drawImage(video, 0, 0, width, height);
     this.busy = true;
     try {
       const blob = await (canvas.convertToBlob?.({ type: "image/jpeg", quality: QUALITY }) ?? toBlob(canvas));
