@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pose_rig.capture.source import Detections, Frame, Source
+from pose_rig.capture.source import Detections, Frame, Source, SourceInfo
 from pose_rig.skeleton import landmarks, other_side
 
 
@@ -19,9 +19,13 @@ class UnmirroredSource:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self.info = replace(source.info, detail=f"{source.info.detail}, unmirrored")
         schema = source.info.landmarks
         self._columns = list(other_side(landmarks(schema).names)) if schema else []
+
+    @property
+    def info(self) -> SourceInfo:
+        """As in `Source`; that of a phone changes."""
+        return replace(self._source.info, detail=f"{self._source.info.detail}, unmirrored")
 
     @property
     def fault(self) -> str:

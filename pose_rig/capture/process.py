@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pose_rig.capture.detector import Detector, open_detector, to_bgr
 from pose_rig.capture.source import Frame, Source
 from pose_rig.capture.source_factory import open_source
+from pose_rig.capture.thumbnails import ThumbnailSender
 from pose_rig.capture.video_sender import VideoSender
 from pose_rig.config import CameraConfig, Pace
 from pose_rig.errors import MessageError, PoseRigError
@@ -72,12 +73,13 @@ class _CameraWorker:
         self._source: Source | None = None
         self._detector: Detector | None = None
         self._video: VideoSender | None = None
+        self._thumbnails = ThumbnailSender(job.camera.name, job.thumbnails, job.keys) if job.thumbnails else None
 
     def run(self, open_source: OpenSource) -> None:
         self._report("starting")
         job = self._job
         self._source = source = open_source(job.camera, job.pace, lambda: self._start_ns.value)
-        self._meter.detail, self._meter.total_frames = source.info.detail, source.info.total_frames
+        self._meter.total_frames = source.info.total_frames
         if not source.info.landmarks:
             self._open_detector(source)
         self._report("ready")
@@ -114,7 +116,7 @@ class _CameraWorker:
 
     def close(self) -> None:
         """Releases everything; queued messages are still sent unless the worker was stopped."""
-        for opened in (self._video, self._source, self._detector):
+        for opened in (self._video, self._source, self._detector, self._thumbnails):
             if opened is not None:
                 opened.close()
         self._sender.close(linger_ms=0 if self._stop.is_set() else LINGER_MS)
@@ -133,7 +135,7 @@ class _CameraWorker:
         """Detects and sends one frame, or counts it as dropped."""
         self._meter.count_received(frame.index)
         start_ns = time.monotonic_ns()
-        detections = frame.detections
+        detections, image = frame.detections, None
         if self._detector is not None:
             image, reason = to_bgr(frame.image, frame.size_px)
             if image is None:
@@ -158,6 +160,8 @@ class _CameraWorker:
             return
         if sent:
             self._meter.count_sent(self._latency_ms(frame, start_ns), stages_ms)
+        if self._thumbnails is not None:
+            self._thumbnails.offer(image, detections, t_ns=frame.t_ns, size_px=frame.size_px, landmarks=landmarks)
 
     def _latency_ms(self, frame: Frame, start_ns: int) -> float:
         """Returns the time since the frame was grabbed or due; with pace ``all``, since it was read."""
@@ -168,8 +172,9 @@ class _CameraWorker:
 
     def _report(self, state: State, error: str = "") -> None:
         self._reported_s = time.monotonic()
-        if self._source is not None and self._video is not None:
-            self._meter.detail = f"{self._source.info.detail}; {self._video.detail}"
+        if self._source is not None:
+            video = f"; {self._video.detail}" if self._video is not None else ""
+            self._meter.detail = self._source.info.detail + video
         fault = self._source.fault if self._source is not None else ""
         self._send(self._meter.health(state, error or fault))
 

@@ -104,7 +104,9 @@ class SourceInfo:
 class Source(Protocol):
     """A camera, file or stream. While `poll` returns False, no call blocks."""
 
-    info: SourceInfo
+    @property
+    def info(self) -> SourceInfo:
+        """Its properties; those of a phone change when one connects."""
 
     @property
     def fault(self) -> str:

@@ -11,6 +11,7 @@ from pose_rig.capture import keypoint_file
 from pose_rig.capture.connected_cameras import WINDOWS_DEVICE_PREFIX, find_camera
 from pose_rig.capture.live_source import LiveSource
 from pose_rig.capture.mirror import UnmirroredSource
+from pose_rig.capture.phone import PhoneInput, PhoneSource
 from pose_rig.capture.recording import PacedSource, Recording
 from pose_rig.capture.simulated import SimulatedCamera
 from pose_rig.capture.source import Source, SourceInfo
@@ -92,7 +93,11 @@ def _numbered(name: str, member: int) -> str:
 
 
 def open_source(
-    camera: CameraConfig, pace: Pace, start: Callable[[], int], open_device: OpenDevice = open_device
+    camera: CameraConfig,
+    pace: Pace,
+    start: Callable[[], int],
+    open_device: OpenDevice = open_device,
+    phones: PhoneInput | None = None,
 ) -> Source:
     """Returns the opened source.
 
@@ -101,13 +106,20 @@ def open_source(
         pace: As in `pose_rig.config.Config`.
         start: Returns the start time of the rig (monotonic ns), 0 until it is known; recordings wait for it.
         open_device: Opens the capture device.
+        phones: Where the images of phones come from; None = there are none.
 
     Raises:
         SourceError: The source cannot be opened.
-        UsageError: A live camera cannot be read with pace ``all``.
+        UsageError: A live camera cannot be read with pace ``all``, or there are no phones here.
     """
-    source = _opened(camera, pace, start, open_device)
+    source = _phone(camera, phones) if camera.source == PHONE else _opened(camera, pace, start, open_device)
     return UnmirroredSource(source) if camera.mirror else source
+
+
+def _phone(camera: CameraConfig, phones: PhoneInput | None) -> PhoneSource:
+    if phones is None:
+        raise UsageError("Phones are cameras of a live run only.", "Use `pose-rig run --phones 3`.")
+    return PhoneSource(camera, phones)
 
 
 def _opened(camera: CameraConfig, pace: Pace, start: Callable[[], int], open_device: OpenDevice) -> Source:

@@ -6,13 +6,13 @@ from pathlib import Path
 import cv2
 
 from pose_rig.arrays import Image
-from pose_rig.capture.mp4_duration import video_duration_s
 from pose_rig.capture.recording import RecordedFrame
 from pose_rig.capture.source import Detections, SourceInfo
 from pose_rig.capture.video_capture import Device, size_px
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError
 from pose_rig.redaction import redacted
+from pose_rig.video.mp4_duration import video_duration_s
 
 DEFAULT_FPS = 30.0  # if the file has none
 MAX_FPS = 1000.0  # a container with more contains its time base instead

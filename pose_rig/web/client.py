@@ -1,6 +1,7 @@
 """One connected WebSocket client: what is waiting to be sent to it, and the limits that it is held to."""
 
 import asyncio
+import socket
 from collections import deque
 from collections.abc import Hashable
 
@@ -68,8 +69,9 @@ class RateLimit:
         if self._checked_s is not None:
             self._left = min(self._left + (now_s - self._checked_s) * self._per_s, self._burst)
         self._checked_s = now_s
-        self._left -= 1
-        return self._left >= 0
+        allowed = self._left >= 1
+        self._left -= allowed
+        return allowed
 
 
 async def open_socket(request: web.BaseRequest, max_bytes: int) -> web.WebSocketResponse:
@@ -83,17 +85,19 @@ async def open_socket(request: web.BaseRequest, max_bytes: int) -> web.WebSocket
         heartbeat=HEARTBEAT_S, timeout=1.0, compress=False, max_msg_size=max_bytes, writer_limit=SEND_BUFFER_BYTES
     )
     await answer.prepare(request)
+    if (connection := answer.get_extra_info("socket")) is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # else megabytes on loopback
     return answer
 
 
-async def send_all(socket: web.WebSocketResponse, outbox: Outbox) -> None:
+async def send_all(connection: web.WebSocketResponse, outbox: Outbox, timeout_s: float = SEND_TIMEOUT_S) -> None:
     """Sends what is put into an outbox until the client disconnects.
 
     Raises:
-        TimeoutError: The client read nothing for `SEND_TIMEOUT_S`.
+        TimeoutError: The client read nothing for ``timeout_s``.
         ConnectionError: It has disconnected.
     """
     while True:
         for data in await outbox.take():
-            async with asyncio.timeout(SEND_TIMEOUT_S):
-                await (socket.send_str(data) if isinstance(data, str) else socket.send_bytes(data))
+            async with asyncio.timeout(timeout_s):
+                await (connection.send_str(data) if isinstance(data, str) else connection.send_bytes(data))

@@ -107,8 +107,8 @@ class LiveState:
         height_m, assumed = self._height
         return rig_message(self.rig, height_m=height_m, height_assumed=assumed)
 
-    def status_text(self) -> str:
-        """Returns the reports of all workers, the recording and the sentence for the page."""
+    def status_text(self, phones: Mapping[str, Mapping[str, Any]]) -> str:
+        """Returns the reports of all workers, the recording, the phones and the sentence for the page."""
         now_s = time.monotonic()
         workers = [
             worker_fields(
@@ -119,6 +119,7 @@ class LiveState:
         ]
         status: Mapping[str, Any] = {
             "type": "status", "workers": workers, "recording": self._recording(now_s), "sentence": self.sentence(),
+            "phones": phones,
         }  # fmt: skip
         return text(status)
 

@@ -10,15 +10,19 @@ import msgspec
 from aiohttp import web
 
 from pose_rig.errors import MessageError
+from pose_rig.web.camera_views import CameraViews, thumbnail_bytes
 from pose_rig.web.certificate import load_root
 from pose_rig.web.live_state import LiveState
 from pose_rig.web.message_thread import MessageThread
+from pose_rig.web.phone_places import PhonePlaces
+from pose_rig.web.phones import Phones
 from pose_rig.web.pose_stream import PoseStream
 from pose_rig.web.server import PageServer
 from pose_rig.web.watchers import CommandRequest, Watchers
 from pose_rig.wire.bus import Receiver, Sender
 from pose_rig.wire.jobs import Stop, WebJob
-from pose_rig.wire.messages import Command, Health, Message, Pose3D, RigState
+from pose_rig.wire.live_images import Thumbnail
+from pose_rig.wire.messages import Command, Health, Message, Pose3D, Refined2D, RigState
 from pose_rig.wire.meter import Meter
 from pose_rig.wire.services import WEB, WEB_REPORT_S
 from pose_rig.wire.tokens import Access
@@ -46,7 +50,8 @@ def main(job: WebJob, stop: Stop) -> None:
 async def _serve(job: WebJob, stop: Stop) -> None:
     async with AsyncExitStack() as stack:
         sender = stack.enter_context(Sender(job.output, bind=True, keys=job.keys))
-        worker = WebWorker(job, sender)
+        images = stack.enter_context(Sender(job.phones, bind=True, keys=job.keys))
+        worker = WebWorker(job, sender, images)
         stack.push_async_callback(worker.close)
         worker.start()
         while not stop.is_set():
@@ -60,9 +65,10 @@ class WebWorker:
     Args:
         job: As of `main`.
         sender: Publisher of health and commands.
+        images: Publisher of the images of phones.
     """
 
-    def __init__(self, job: WebJob, sender: Sender) -> None:
+    def __init__(self, job: WebJob, sender: Sender, images: Sender) -> None:
         self._job, self._sender = job, sender
         self._meter = Meter(WEB, job.restarts)
         self._state = LiveState(job.config)
@@ -71,7 +77,12 @@ class WebWorker:
         self._pose_timer: asyncio.TimerHandle | None = None
         names = tuple(camera.name for camera in job.config.camera)
         self._watchers = Watchers(names, live=job.live, run_command=self._run_command, changed=self._subscribe)
-        self._server = PageServer(job, load_root(Path(job.folder)), self._serve_socket)
+        folder = Path(job.folder)
+        self._server = PageServer(job, load_root(folder), self._serve_socket)
+        self._views = CameraViews(self._sizes_px)
+        phones = job.config.phone_cameras
+        places = PhonePlaces([camera.name for camera in phones], folder)
+        self._phones = Phones(phones, places, self._state, images.send)
         self._sent_rig_s = self._sent_status_s = self._reported_s = 0.0
         self._threads: list[MessageThread] = []
 
@@ -87,13 +98,16 @@ class WebWorker:
         for endpoint in others:
             receiver.connect(endpoint)
         self._reports = MessageThread(receiver, loop, self._take, ALWAYS)
-        self._threads.append(self._reports)
+        thumbnails = Receiver(self._job.thumbnails, bind=True, keys=self._job.keys, topics=())
+        self._thumbnails = MessageThread(thumbnails, loop, self._take_thumbnails, ())
+        self._threads += [self._reports, self._thumbnails]
         self._server.listen()
 
     async def close(self) -> None:
         """Ends all connections and threads."""
         if self._pose_timer is not None:
             self._pose_timer.cancel()
+        await self._phones.close()
         await self._server.close()
         for thread in self._threads:
             thread.close()
@@ -104,26 +118,33 @@ class WebWorker:
         now_s = time.monotonic()
         for line in self._state.take_events():
             self._watchers.add_event(line)
+        self._phones.tick()
+        if self._watchers.shows_cameras:
+            for name, keypoints in self._views.take():
+                self._watchers.put(("keypoints", name), keypoints, cameras=True)
         if len(self._watchers) and now_s - self._sent_rig_s >= RIG_INTERVAL_S and (rig := self._state.rig_text()):
             self._sent_rig_s = now_s
             self._watchers.put("rig", rig)
         if len(self._watchers) and now_s - self._sent_status_s >= STATUS_INTERVAL_S:
             self._sent_status_s = now_s
-            self._watchers.put("status", self._state.status_text())
+            self._watchers.put("status", self._state.status_text(self._phones.status_fields()))
         if now_s - self._reported_s >= WEB_REPORT_S:
             self._reported_s = now_s
             self._report()
 
     async def _serve_socket(self, request: web.BaseRequest, access: Access) -> web.StreamResponse:
         if access == "camera":
-            return self._server.refuse()
+            return await self._phones.serve(request)
         return await self._watchers.serve(request, access)
 
     def _subscribe(self) -> None:
         """Receives what the open pages show."""
         watched = len(self._watchers) > 0
         self._sent_rig_s = self._sent_status_s = 0.0  # at once for a page that was just opened
-        self._reports.set_topics((*ALWAYS, *((Pose3D.TOPIC,) if watched else ())))
+        shown = self._watchers.shows_cameras
+        poses = (Pose3D.TOPIC,) if watched else ()
+        self._reports.set_topics((*ALWAYS, *poses, *((Refined2D.TOPIC,) if shown else ())))
+        self._thumbnails.set_topics((Thumbnail.TOPIC,) if shown else ())
         if not watched:
             self._poses = None
         elif self._poses is None:
@@ -132,10 +153,23 @@ class WebWorker:
     def _take(self, messages: Sequence[Message]) -> None:
         """Takes messages of other workers."""
         for message in messages:
+            if isinstance(message, Refined2D):
+                self._views.add(message)
+                continue
             self._state.add(message)
             if isinstance(message, Pose3D) and self._poses is not None:
                 self._poses.add(message)
+            elif isinstance(message, RigState):
+                self._sizes_px.update({camera.name: camera.size_px for camera in message.cameras if camera.size_px})
         self._send_pose()
+
+    def _take_thumbnails(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if isinstance(message, Thumbnail):
+                self._views.add(message)
+                if message.jpeg:
+                    data = thumbnail_bytes(message)
+                    self._watchers.put(("thumbnail", message.camera), data, cameras=True)
 
     def _send_pose(self) -> None:
         """Sends a pose if one is due, and sees to it that the next one is sent."""
@@ -158,8 +192,8 @@ class WebWorker:
         return ""
 
     def _report(self) -> None:
-        pages = len(self._watchers)
-        self._meter.refused = self._server.refused + self._watchers.refused
-        self._meter.detail = f"{pages} page{'' if pages == 1 else 's'} open" if pages else ""
-        dropped = self._watchers.dropped + sum(thread.bad for thread in self._threads)
+        self._meter.refused = self._server.refused + self._watchers.refused + self._phones.refused
+        counts = ((len(self._watchers), "page"), (len(self._phones), "phone"))
+        self._meter.detail = ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts if count)
+        dropped = self._watchers.dropped + self._phones.dropped + sum(thread.bad for thread in self._threads)
         self._sender.send(self._meter.health("running", dropped=dropped))

@@ -28,6 +28,7 @@ Delivery = Literal["best-effort", "lossless"]
 SUB_RCVHWM = 64
 PUB_SNDHWM = 16
 PIPELINE_HWM = 64
+ON_DEMAND_HWM = 4
 MAX_CURVE_BYTES = 1024  # of a handshake of the workers, and more than their subscriptions need
 # Subscriptions of other programs. libzmq keeps each byte as a node of a tree, in the thread that sends. Measured: a
 # flood of them delayed a message by 6 s with libzmq's defaults, by 20 ms with these.
@@ -164,6 +165,40 @@ class Sender(MonitoredSocket):
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_PUBLIC_BYTES if public else MAX_CURVE_BYTES)
         self._socket.setsockopt(zmq.RCVHWM, PUBLIC_RCVHWM if public else SUB_RCVHWM)
         return super()._attach(endpoint, bind=bind, keys=keys)
+
+
+class OnDemandSender(MonitoredSocket):
+    """An XPUB socket that connects to a receiver (SUB) and knows whether it subscribes at present.
+
+    Args:
+        endpoint: ``tcp://HOST:PORT``.
+        keys: Keys of this run.
+    """
+
+    def __init__(self, endpoint: str, keys: Keys | None) -> None:
+        super().__init__(zmq.XPUB, False, keys)
+        self._socket.setsockopt(zmq.SNDHWM, ON_DEMAND_HWM)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_CURVE_BYTES)
+        self._socket.setsockopt(zmq.IMMEDIATE, 1)  # subscriptions end with their connection
+        self._topics: set[bytes] = set()
+        self.endpoint = self._attach(endpoint, bind=False, keys=keys)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the receiver subscribes to anything."""
+        self._monitor.reconnect()
+        while self._socket.poll(0):
+            data = self._socket.recv()
+            (self._topics.add if data[:1] == b"\1" else self._topics.discard)(data[1:])
+        return bool(self._topics)
+
+    def send(self, message: Message) -> None:
+        """Sends a message; it is dropped where the receiver is slow.
+
+        Raises:
+            MessageError: A field is invalid.
+        """
+        self._socket.send(encode(message))
 
 
 def bind_publisher(public: str, internal: str, keys: Keys | None) -> Sender:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pose_rig.errors import MessageError
 from pose_rig.names import is_label, is_name
+from pose_rig.wire.live_images import MAX_PHONE_BYTES, PhoneFrame, Thumbnail
 from pose_rig.wire.messages import Command, Health, Keypoints2D, Message, Pose3D, Refined2D, RigState, Streams
 from pose_rig.wire.records import Clock, Gap, Learned, Marker, VideoFrame
 from pose_rig.wire.services import FUSION
@@ -21,6 +22,8 @@ from pose_rig.wire.services import FUSION
 WIRE_DTYPE = "<f4"
 MAX_BYTES = 1 << 20  # a message has about 1 kB
 MAX_VIDEO_BYTES = 1 << 25  # a 4K image as JPEG of the best quality has about 10 MB
+
+LIMITS = {VideoFrame.TOPIC: MAX_VIDEO_BYTES, PhoneFrame.TOPIC: MAX_PHONE_BYTES + MAX_BYTES}  # bytes, by topic prefix
 
 
 class _WireArray(msgspec.Struct, frozen=True, array_like=True):
@@ -33,6 +36,7 @@ class _WireArray(msgspec.Struct, frozen=True, array_like=True):
 
 MESSAGE_TYPES: tuple[type[Message], ...] = (
     Keypoints2D, Pose3D, Refined2D, RigState, Health, Streams, Command, VideoFrame, Marker, Gap, Learned, Clock,
+    Thumbnail, PhoneFrame,
 )  # fmt: skip
 
 
@@ -156,7 +160,7 @@ def decode(data: bytes) -> Message:
     prefix = topic.split("/", 1)[0] + "/" if "/" in topic else topic
     if prefix not in _decoders:
         raise MessageError(topic, "topic", "is unknown")
-    if len(data) > (MAX_VIDEO_BYTES if prefix == VideoFrame.TOPIC else MAX_BYTES):
+    if len(data) > LIMITS.get(prefix, MAX_BYTES):
         raise MessageError(topic, "payload", f"has {len(data)} bytes")
     try:
         message = _decoders[prefix].decode(data[len(topic.encode()) + 1 :])

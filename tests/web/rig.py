@@ -36,12 +36,14 @@ class WebRig:
         job: What it was started with.
         fusion: The publisher that it receives from.
         own: Receives what it publishes.
+        stop: Ends it.
         received: The messages so far.
     """
 
     job: WebJob
     fusion: Sender
     own: Receiver
+    stop: threading.Event
     received: list[Message] = field(default_factory=list)
 
     def url(self, token: str = "", path: str = "") -> str:
@@ -98,7 +100,7 @@ def running(folder: Path, *, phones: int = 0) -> Iterator[WebRig]:
         thread.start()
         try:
             with Receiver(job.output, keys=keys) as own:
-                rig = WebRig(job, fusion, own)
+                rig = WebRig(job, fusion, own, stop)
                 rig.health(lambda health: health.state == "running")
                 yield rig
         finally:

@@ -1,13 +1,17 @@
 import asyncio
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
 import numpy as np
 
+from pose_rig.capture.source import Detections
+from pose_rig.capture.thumbnails import ThumbnailSender
 from pose_rig.web.watchers import MAX_WATCHERS
 from pose_rig.wire.messages import CameraState, Command, Health, RigState
 from tests.streaming.live import pose3d
 from tests.streaming.people import person
+from tests.web.phone import until_true
 from tests.web.rig import WebRig, opened, run_async, running
 
 
@@ -91,3 +95,29 @@ def test_too_many_pages_and_too_many_messages_are_refused(tmp_path: Path) -> Non
     with running(tmp_path) as rig:
         run_async(check(rig))
         rig.health(lambda health: health.refused == 2 + MAX_WATCHERS - 1)
+
+
+def test_images_and_2d_are_received_only_while_a_page_shows_them(tmp_path: Path) -> None:
+    async def check(rig: WebRig, camera: ThumbnailSender) -> None:
+        people = Detections.from_arrays(np.full((1, 17, 2), 30.0), np.full((1, 17), 0.5))
+
+        async def film() -> None:
+            while True:
+                camera.offer(np.zeros((48, 64, 3), np.uint8), people, t_ns=5, size_px=(64, 48), landmarks="coco17")
+                await asyncio.sleep(0.02)
+
+        filming = asyncio.create_task(film())
+        async with opened(rig, rig.job.tokens.watch) as page:
+            await page.send(type="watch", cameras=True)
+            assert (await page.until_binary()).startswith(b"\x01\x04cam0\xff\xd8")
+            keypoints = await page.until("keypoints")
+            assert keypoints["raw"][0] == [30.0, 30.0, 0.5]
+            await page.send(type="watch", cameras=False)
+            await until_true(lambda: not camera._sender.wanted)
+            await page.send(type="watch", cameras=True)
+            await until_true(lambda: camera._sender.wanted)
+        await until_true(lambda: not camera._sender.wanted)  # forgotten with the connection
+        filming.cancel()
+
+    with running(tmp_path) as rig, closing(ThumbnailSender("cam0", rig.job.thumbnails, rig.job.keys)) as camera:
+        run_async(check(rig, camera))

@@ -25,11 +25,13 @@ SESSION_SUFFIX = ".mcap"
 
 def run_camera(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     """Runs a camera worker; a camera whose source is a session plays the recorded video."""
+    from pose_rig.capture.phone import PhoneInput
     from pose_rig.capture.process import main
     from pose_rig.capture.source_factory import open_source
 
     recorded = Path(job.camera.source).suffix == SESSION_SUFFIX
-    main(job, stop, start_ns, _open_recorded if recorded else open_source)
+    with_phones = partial(open_source, phones=PhoneInput(job.phones, job.keys) if job.phones else None)
+    main(job, stop, start_ns, _open_recorded if recorded else with_phones)
 
 
 def run_fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:

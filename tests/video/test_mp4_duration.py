@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pose_rig.capture.mp4_duration import video_duration_s
+from pose_rig.video.mp4_duration import video_duration_s
 from tests.capture.fakes import FPS, FRAMES, hide_first, write_clip, write_matroska
 
 
