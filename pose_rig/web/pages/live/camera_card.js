@@ -4,6 +4,7 @@ import { linesOf } from "./landmarks.js";
 
 const VISIBLE = 0.3; // score of a landmark that is drawn
 const BODY_JOINTS = 17;
+const NO_PERSON = "no person detected"; // the one note of the rig that is not a fault
 const STATES = { starting: "starting", ready: "starting", ended: "ended" };
 const FRESH_MS = 1500; // an older 2D pose is not drawn
 
@@ -86,7 +87,9 @@ export class CameraCard {
     const error = health?.error || (health?.silent ? "no report" : "") || (health?.state === "failed" ? "failed" : "");
     const note = error || state?.note || STATES[health?.state] || "";
     this.#write("note", note);
-    const kind = error ? "danger" : !running ? "" : state?.note ? "attention" : "good";
+    const fault = state?.note && state.note !== NO_PERSON;
+    const kind = error ? "danger" : !running ? "" : fault ? "attention" : "good";
+    this.#parts.note.classList.toggle("plain", !error && !fault);
     if (this.#parts.dot.className !== `dot ${kind}`) {
       this.#parts.dot.className = `dot ${kind}`;
       this.#parts.dot.setAttribute("aria-label", { good: "works", attention: "needs attention", danger: "does not work" }[kind] ?? "waiting");

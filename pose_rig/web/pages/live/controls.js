@@ -30,9 +30,10 @@ export class Controls {
     document.addEventListener("keydown", (event) => this.#key(event));
   }
 
-  /** Shows the buttons or hides them. */
-  allow(allowed) {
+  /** Shows the buttons or hides them; a replay can only be stopped. */
+  allow(allowed, live) {
     this.#bar.hidden = !allowed;
+    for (const button of this.#bar.querySelectorAll("button")) button.hidden = !live && button.id !== "stop";
   }
 
   /** Enables the buttons or, without a connection, disables them. */
@@ -110,7 +111,7 @@ export class Controls {
     if (this.#bar.hidden || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     if (event.target.closest?.("input, select, dialog")) return;
     const button = { r: this.#record, m: document.getElementById("marker") }[event.key.toLowerCase()];
-    if (button && !button.disabled) button.click();
+    if (button && !button.disabled && !button.hidden) button.click();
   }
 }
 

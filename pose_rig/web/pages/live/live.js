@@ -83,7 +83,7 @@ function receive(text) {
 }
 
 function hello(message) {
-  controls.allow(message.control);
+  controls.allow(message.control, message.live);
   state("connected", message.live ? "Live" : "Replay", "good");
   document.getElementById("program").textContent = message.program;
   strip.list(message.cameras);
