@@ -195,6 +195,14 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     websocket: Annotated[
         str, Option("Accept WebSocket clients for JSON; without HOST, of this machine only.", "[HOST:]PORT")
     ] = ""
+    token: Annotated[
+        str,
+        Option(
+            "Token that WebSocket clients need; default: a new one in every run, none on loopback.",
+            "TOKEN",
+            "websocket-token",
+        ),
+    ] = ""
     origins: Annotated[
         tuple[str, ...], Option("Origin of a web page on another host that may connect too.", "URL", "origin")
     ] = ()

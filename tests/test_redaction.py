@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pose_rig.config import CameraConfig, Config
+from pose_rig.config import CameraConfig, Config, StreamConfig
 from pose_rig.errors import SourceError
 from pose_rig.redaction import redacted
 from pose_rig.session.mcap.info import new_info
@@ -68,6 +68,10 @@ def test_every_output_is_redacted(address: str, capsys: pytest.CaptureFixture[st
     shown = [str(error), error.cause, error.remedy, health.error, health.detail, derived_name(address)]
     shown += [repr(config), *info.to_metadata().values()]
     assert not [text for text in shown if SECRET.search(text)]
+
+
+def test_no_session_has_the_token_of_websocket_clients() -> None:
+    assert without_passwords(Config(stream=StreamConfig(token="a-token-of-mine-0123"))).stream.token == ""  # noqa: S106
 
 
 def test_the_recorder_receives_no_password(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from pose_rig.errors import UsageError
 from pose_rig.wire.services import LOOPBACK
@@ -22,6 +23,14 @@ class Address:
     host: str
     port: int
     choice: str = ""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine reaches what listens there."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:  # a name, which may belong to any address
+            return self.host.lower() == "localhost"
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -1,5 +1,7 @@
 """Outputs of the streaming process: UDP targets and the WebSocket server, made from the user's options."""
 
+import re
+import secrets
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +21,10 @@ from pose_rig.streaming.vrchat import TRACKER_BONES, TrackerEncoder
 from pose_rig.streaming.websocket import WebSocketServer
 from pose_rig.wire.messages import Target
 from pose_rig.wire.services import JSON_PORT, VMC_PORT, VRCHAT_PORT, WEBSOCKET_PORT
+
+VALID_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")  # URLs may have them as they are
+TOKEN_BYTES = 16
+GOOD_LENGTH = "Take one of 16 to 128 characters; without --websocket-token every run makes a new one."
 
 
 class Output(Protocol):
@@ -80,6 +86,8 @@ def parse_addresses(stream: StreamConfig) -> dict[str, list[Address]]:
             raise UsageError(f"Unknown VRChat tracker {part!r}.", f"Choose from {', '.join(TRACKER_BONES)}.")
     if stream.scale == "avatar" and not stream.avatar:
         raise UsageError("--scale avatar needs an avatar.", "Add --avatar model.vrm.")
+    if stream.token and not VALID_TOKEN.fullmatch(stream.token):
+        raise UsageError("The token is too short, or has characters other than letters, digits, - and _.", GOOD_LENGTH)
     return {
         "vmc": [parse_target(text, VMC_PORT, tuple(PROFILES)) for text in stream.vmc],
         "vrchat": [parse_target(text, VRCHAT_PORT) for text in stream.vrchat],
@@ -88,8 +96,20 @@ def parse_addresses(stream: StreamConfig) -> dict[str, list[Address]]:
     }
 
 
-def open_outputs(stream: StreamConfig) -> list[Output]:
-    """Returns the outputs, ready to send.
+def websocket_token(stream: StreamConfig) -> str:
+    """Returns the token that WebSocket clients of a run need: a new one unless one is given, none on loopback.
+
+    Raises:
+        UsageError: As `parse_addresses`.
+    """
+    addresses = parse_addresses(stream)["websocket"]
+    if stream.token or all(address.is_loopback for address in addresses):
+        return stream.token
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def open_outputs(stream: StreamConfig, token: str = "") -> list[Output]:
+    """Returns the outputs, ready to send; ``token`` as in `WebSocketServer`.
 
     Raises:
         UsageError: An option is invalid, or an output cannot be opened.
@@ -115,7 +135,7 @@ def open_outputs(stream: StreamConfig) -> list[Output]:
         for axes, receivers in _by_choice(addresses["json"]).items():
             add("json", JsonEncoder(AXES[axes]), receivers)
         for address in addresses["websocket"]:
-            outputs.append(WebSocketServer(address, stream.origins))
+            outputs.append(WebSocketServer(address, stream.origins, token=token))
             undo.callback(outputs[-1].close)
         undo.pop_all()
     return outputs

@@ -32,7 +32,7 @@ def main(job: StreamJob, stop: Stop) -> None:
         UsageError: A target cannot be opened: unknown host, port in use, unreadable avatar.
     """
     with ExitStack() as stack:
-        outputs = [stack.enter_context(closing(output)) for output in open_outputs(job.stream)]
+        outputs = [stack.enter_context(closing(output)) for output in open_outputs(job.stream, job.token)]
         topics = (Pose3D.TOPIC, RigState.TOPIC, *([Refined2D.TOPIC] if job.stream.websocket else []))
         receiver = stack.enter_context(Receiver(job.input, keys=job.keys, topics=topics))
         sender = stack.enter_context(bind_publisher(job.output, job.internal, job.keys))

@@ -24,7 +24,7 @@ from pose_rig.streaming.axes import AXES
 from pose_rig.streaming.json_frames import SchemaCache, frame
 from pose_rig.streaming.live_pose import LivePose
 from pose_rig.streaming.target_stats import TargetStats
-from pose_rig.streaming.websocket_client import Client, ClientOptions, Connection
+from pose_rig.streaming.websocket_client import Client, ClientOptions, Connection, has_token
 from pose_rig.wire.messages import Target
 
 MAX_CLIENTS = 8
@@ -47,15 +47,18 @@ class WebSocketServer:
         address: Address to listen on.
         origins: Origins of web pages that may connect, in addition to those of this machine.
         timeout_s: For a client's handshake, pongs and reads.
+        token: Clients need it, in the query of their URL or as a bearer token; empty = they need none.
 
     Raises:
         UsageError: It cannot listen on that address.
     """
 
-    def __init__(self, address: Address, origins: tuple[str, ...] = (), timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, address: Address, origins: tuple[str, ...] = (), timeout_s: float = TIMEOUT_S, token: str = ""
+    ) -> None:
         self.stats = TargetStats("websocket", address, "")
         self._address, self._origins = address, origins
-        self._timeout_s = timeout_s
+        self._timeout_s, self._token = timeout_s, token
         self._clients: set[Client] = set()
         self._clients_ever = 0
         self._pending: dict[ServerConnection, None] = {}
@@ -145,6 +148,9 @@ class WebSocketServer:
     def _check_request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Returns the response to a rejected request; None to accept it."""
         self._pending.pop(connection, None)
+        if self._token and not has_token(request, self._token):
+            self.stats.failed("A client without the token was rejected.")
+            return connection.respond(HTTPStatus.UNAUTHORIZED, "A token is needed: ?token=…\n")
         if self.clients >= MAX_CLIENTS:
             self.stats.failed(f"A client was rejected: {MAX_CLIENTS} are connected already.")
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"At most {MAX_CLIENTS} clients can connect.\n")

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hmac import compare_digest
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Request
 
 from pose_rig.streaming.axes import AXES, RIG, Axes
 from pose_rig.streaming.send_timer import SendTimer
@@ -51,6 +53,16 @@ class Connection(ServerConnection):
         self._failed("A client did not finish its handshake.")
 
 
+def has_token(request: Request, token: str) -> bool:
+    """Returns whether a request has a token: ``?token=`` in its path, or ``Authorization: Bearer``."""
+    try:
+        given = parse_qs(urlsplit(request.path).query).get("token", [])
+    except ValueError:  # brackets that belong to no address
+        given = []
+    given += [value.removeprefix("Bearer ") for value in request.headers.get_all("Authorization")]
+    return any(compare_digest(one.encode(errors="replace"), token.encode()) for one in given)
+
+
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
     """Options of a client.
@@ -93,6 +105,7 @@ class ClientOptions:
             ValueError: An option is unknown or has an invalid value.
         """
         query: dict[str, Any] = {key: values[-1] for key, values in parse_qs(urlsplit(path).query).items()}
+        query.pop("token", None)
         if "refined" in query:
             query["refined"] = {"1": True, "true": True, "0": False, "false": False}.get(query["refined"], "")
         if "rate" in query:

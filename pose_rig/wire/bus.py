@@ -19,6 +19,7 @@ from pose_rig.wire import authentication
 from pose_rig.wire.authentication import Keys
 from pose_rig.wire.encoding import MAX_BYTES, decode, encode
 from pose_rig.wire.messages import Message
+from pose_rig.wire.public_port import PublicPort
 from pose_rig.wire.services import LOOPBACK
 from pose_rig.wire.socket_monitor import SocketMonitor
 
@@ -29,6 +30,9 @@ SUB_RCVHWM = 64
 PUB_SNDHWM = 16
 PIPELINE_HWM = 64
 ON_DEMAND_HWM = 4
+# Longer messages travel in parts: a peer without keys can have that much kept before its handshake fails, not 32 MB.
+PART_BYTES = 1 << 16
+HANDSHAKE_TIMEOUT_MS = 5000  # libzmq's default is 30 s
 MAX_CURVE_BYTES = 1024  # of a handshake of the workers, and more than their subscriptions need
 # Subscriptions of other programs. libzmq keeps each byte as a node of a tree, in the thread that sends. Measured: a
 # flood of them delayed a message by 6 s with libzmq's defaults, by 20 ms with these.
@@ -47,6 +51,19 @@ def is_loopback(endpoint: str) -> bool:
         return False
 
 
+def not_loopback(endpoint: str) -> UsageError:
+    """Returns why an endpoint needs keys."""
+    return UsageError(
+        f"Cannot listen on {endpoint} without a key: every program in the network could connect.",
+        f"Use {LOOPBACK}. Cameras of other machines connect with a key: pose-rig camera.",
+    )
+
+
+def parts_of(data: bytes) -> list[bytes]:
+    """Returns the parts in which a message travels."""
+    return [data[at : at + PART_BYTES] for at in range(0, len(data), PART_BYTES)]
+
+
 class MonitoredSocket:
     """A ZeroMQ socket with a monitor. ``endpoint`` is where it is bound or connected first."""
 
@@ -55,6 +72,7 @@ class MonitoredSocket:
     def __init__(self, kind: int, bind: bool, keys: Keys | None) -> None:
         self._socket: zmq.Socket[bytes] = _context().socket(kind)
         self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_TIMEOUT_MS)
         self._monitor = SocketMonitor(self._socket, bind=bind)
         self._keys = keys
 
@@ -82,10 +100,7 @@ class MonitoredSocket:
         socket = self._socket
         if bind and not keys and not is_loopback(endpoint):
             self.close()
-            raise UsageError(
-                f"Cannot listen on {endpoint} without a key: every program in the network could connect.",
-                f"Use {LOOPBACK}. Cameras of other machines connect with a key: pose-rig camera.",
-            )
+            raise not_loopback(endpoint)
         try:
             if bind:
                 authentication.require_keys(socket, keys) if keys else authentication.allow_any(socket)
@@ -132,17 +147,32 @@ class Sender(MonitoredSocket):
         send_hwm: int = PIPELINE_HWM,
     ) -> None:
         self._lossless = delivery == "lossless"
+        self._public: PublicPort | None = None
         super().__init__(zmq.PUSH if self._lossless else zmq.PUB, bind, keys)
         self._socket.setsockopt(zmq.SNDHWM, send_hwm if self._lossless else PUB_SNDHWM)
         self.endpoint = self._attach(endpoint, bind=bind, keys=keys)
 
     def bind_public(self, endpoint: str) -> str:
-        """Binds to one more endpoint, where every program may receive, and returns it.
+        """Opens an endpoint where every program may receive, and returns it; at most one.
 
         Raises:
             UsageError: The endpoint is in use.
         """
-        return self._attach(endpoint, bind=True, keys=None)
+        if not is_loopback(endpoint):
+            raise not_loopback(endpoint)
+        self._public = PublicPort(endpoint)
+        return self._public.endpoint
+
+    @property
+    def refused(self) -> int:
+        """Connections refused since the start."""
+        return super().refused + (self._public.refused if self._public else 0)
+
+    def close(self, linger_ms: int = 0) -> None:
+        """Closes the socket; as in `MonitoredSocket`."""
+        super().close(linger_ms)
+        if self._public is not None:
+            self._public.close(linger_ms / 1000)
 
     def send(self, message: Message, timeout_ms: int = -1) -> bool:
         """Sends a message; returns False if a lossless sender was blocked for ``timeout_ms`` (−1 = no limit).
@@ -155,9 +185,11 @@ class Sender(MonitoredSocket):
     def send_bytes(self, data: bytes, timeout_ms: int = -1) -> bool:
         """Sends an encoded message; otherwise like `send`."""
         self._monitor.reconnect()
+        if self._public is not None:
+            self._public.send(data)
         if self._lossless and not self._socket.poll(timeout_ms, zmq.POLLOUT):
             return False
-        self._socket.send(data)
+        self._socket.send_multipart(parts_of(data))
         return True
 
     def _attach(self, endpoint: str, *, bind: bool, keys: Keys | None) -> str:
@@ -198,7 +230,7 @@ class OnDemandSender(MonitoredSocket):
         Raises:
             MessageError: A field is invalid.
         """
-        self._socket.send(encode(message))
+        self._socket.send_multipart(parts_of(encode(message)))
 
 
 def bind_publisher(public: str, internal: str, keys: Keys | None) -> Sender:
@@ -217,7 +249,11 @@ def bind_publisher(public: str, internal: str, keys: Keys | None) -> Sender:
     if not internal:
         return Sender(public, bind=True)
     sender = Sender(internal, bind=True, keys=keys)
-    sender.bind_public(public)
+    try:
+        sender.bind_public(public)
+    except UsageError:
+        sender.close()
+        raise
     return sender
 
 
@@ -230,7 +266,7 @@ class Receiver(MonitoredSocket):
         bind: Bind to the endpoint; otherwise connect to it.
         keys: Keys of this run; None = every program may send.
         topics: Topic prefixes to subscribe to (SUB only).
-        max_bytes: A peer that sends a larger message is disconnected.
+        max_bytes: Larger messages are invalid.
 
     Attributes:
         bad: Invalid messages received.
@@ -249,7 +285,8 @@ class Receiver(MonitoredSocket):
     ) -> None:
         lossless = delivery == "lossless"
         super().__init__(zmq.PULL if lossless else zmq.SUB, bind, keys)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, max_bytes + MAX_CURVE_BYTES)
+        self._max_bytes = max_bytes
+        self._socket.setsockopt(zmq.MAXMSGSIZE, PART_BYTES + MAX_CURVE_BYTES)
         self._socket.setsockopt(zmq.RCVHWM, PIPELINE_HWM if lossless else SUB_RCVHWM)
         self._topics: frozenset[str] = frozenset()
         if not lossless:
@@ -291,9 +328,10 @@ class Receiver(MonitoredSocket):
             except zmq.Again:
                 break
             try:
-                if len(parts) != 1:
-                    raise MessageError("?", "payload", f"came in {len(parts)} parts")
-                messages.append((decode(parts[0]), parts[0]))
+                data = parts[0] if len(parts) == 1 else b"".join(parts)
+                if len(data) > self._max_bytes:
+                    raise MessageError("?", "payload", f"has {len(data)} bytes")
+                messages.append((decode(data), data))
             except MessageError as error:
                 self.bad += 1
                 self.last_error = error.cause

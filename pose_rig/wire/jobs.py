@@ -3,7 +3,7 @@
 ``keys``: CURVE keys of this run; None = the sockets require none. ``restarts``: how often the worker was restarted.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pose_rig.config import MIN_FREE_BYTES, CameraConfig, Config, DetectorConfig, Origin, Pace, StreamConfig
@@ -132,12 +132,14 @@ class StreamJob:
         input: Fusion publishes here.
         output: Endpoint to publish Health and Streams on for any program.
         internal: The same for the workers of this run; empty = none.
+        token: WebSocket clients need it; empty = none.
     """
 
     stream: StreamConfig
     input: str
     output: str
     internal: str = ""
+    token: str = field(default="", repr=False)
     keys: Keys | None = None
     restarts: int = 0
 

@@ -81,3 +81,12 @@ def test_any_text_is_an_address_or_a_usage_error(text: str) -> None:
             continue
         assert address.host
         assert 1 <= address.port <= 65535
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("LocalHost", True), ("0.0.0.0", False), ("::", False),  # noqa: S104
+     ("192.168.0.7", False), ("studio", False), ("localhost.example", False), ("127.0.0.1.example", False)],
+)  # fmt: skip
+def test_only_loopback_is_loopback(host: str, loopback: bool) -> None:
+    assert Address(host, 1).is_loopback == loopback

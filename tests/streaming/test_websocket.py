@@ -17,6 +17,8 @@ from pose_rig.streaming.websocket_client import MAX_PENDING_HANDSHAKES
 from tests.streaming.live import live
 from tests.streaming.people import Person, person
 
+TOKEN = "a-token-of-mine-0123"  # noqa: S105
+
 
 @pytest.fixture(scope="module")
 def subject() -> Person:
@@ -153,6 +155,32 @@ def test_pages_of_other_origins_are_rejected(server: WebSocketServer, origin: st
         return
     assert rejected_status(server, origin=Origin(str(origin))) == 403
     assert str(origin) in server.targets()[0].error
+
+
+def test_with_a_token_clients_without_it_are_refused_and_counted(subject: Person) -> None:
+    with closing(WebSocketServer(Address("127.0.0.1", 0), token=TOKEN)) as server:
+        for query, headers in [
+            ("", {}),
+            ("?token=", {}),
+            (f"?token={TOKEN}x", {}),
+            ("?token=%ff%00", {}),
+            ("", {"Authorization": "Bearer wrong"}),
+            ("?axes=maya", {}),  # nothing is told about options either
+        ]:
+            assert rejected_status(server, query, additional_headers=headers) == 401
+        assert server.targets()[0].failures == 6
+        assert TOKEN not in server.targets()[0].error
+        with (
+            client(server, f"?axes=unity&token={TOKEN}") as in_url,
+            client(server, additional_headers={"Authorization": f"Bearer {TOKEN}"}) as in_header,
+        ):
+            server.send(live(subject, 3), 1)
+            assert [received(in_url)["axes"], received(in_header)["axes"]] == ["unity", "rig"]
+
+
+def test_a_server_without_a_token_accepts_clients_that_send_one(server: WebSocketServer) -> None:
+    with client(server, f"?token={TOKEN}"):
+        assert server.clients == 1
 
 
 def test_the_number_of_clients_is_limited(server: WebSocketServer) -> None:

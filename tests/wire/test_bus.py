@@ -1,13 +1,18 @@
 import threading
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
 import zmq
 
 from pose_rig.errors import UsageError
-from pose_rig.wire.bus import SUB_RCVHWM, Receiver, Sender
+from pose_rig.wire.authentication import generate_keys
+from pose_rig.wire.bus import PART_BYTES, SUB_RCVHWM, Receiver, Sender
+from pose_rig.wire.encoding import MAX_VIDEO_BYTES, encode
 from pose_rig.wire.messages import Health, Keypoints2D, Message
+from pose_rig.wire.records import VideoFrame
+from tests.untrusted_clients import ZMTP_3, is_closed, tcp_client
 
 LOOPBACK = "tcp://127.0.0.1:0"
 
@@ -146,3 +151,47 @@ def test_a_taken_port_is_named_with_a_remedy() -> None:
 def test_an_invalid_endpoint_is_named() -> None:
     with pytest.raises(UsageError, match=r"^Cannot connect to nowhere: "):
         Receiver("nowhere")
+
+
+@pytest.mark.parametrize("size", [PART_BYTES - 100, PART_BYTES, 3 * PART_BYTES + 1])
+def test_a_long_message_arrives_whole(size: int) -> None:
+    image = VideoFrame(
+        camera="left",
+        index=1,
+        t_ns=1,
+        size_px=(8, 8),
+        format="jpeg",
+        keyframe=True,
+        data=bytes(range(256)) * (size // 256),
+    )
+    with (
+        Receiver(LOOPBACK, "lossless", bind=True, max_bytes=MAX_VIDEO_BYTES) as receiver,
+        Sender(receiver.endpoint, "lossless") as sender,
+    ):
+        assert sender.send(image)
+        ((got, data),) = receiver.receive_with_bytes(2000)
+    assert isinstance(got, VideoFrame)
+    assert got.data == image.data
+    assert data == encode(image)
+
+
+def test_a_longer_message_than_wanted_is_counted_and_the_next_one_is_read() -> None:
+    with Receiver(LOOPBACK, "lossless", bind=True, max_bytes=PART_BYTES) as receiver:
+        with Sender(receiver.endpoint, "lossless") as sender:
+            sender.send_bytes(encode(health(1)) + bytes(PART_BYTES))
+            sender.send(health(2))
+            got: list[int] = []
+            while not got:
+                got = frames_of(receiver, 2000)
+        assert got == [2]
+        assert receiver.bad == 1
+
+
+def test_a_peer_without_keys_can_have_one_part_kept_only() -> None:
+    """Not one message, which may be an image of 32 MB."""
+    with (
+        Receiver(LOOPBACK, "lossless", bind=True, keys=generate_keys(), max_bytes=MAX_VIDEO_BYTES) as receiver,
+        closing(tcp_client(receiver.endpoint, ZMTP_3.replace(b"NULL" + bytes(1), b"CURVE"))) as untrusted,
+    ):
+        untrusted.sendall(b"\x06" + (MAX_VIDEO_BYTES // 2).to_bytes(8, "big"))
+        assert is_closed(untrusted)

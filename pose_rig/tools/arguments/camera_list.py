@@ -120,7 +120,8 @@ def mark_moving(cameras: tuple[CameraConfig, ...], *moving: str) -> tuple[Camera
 
 def without_passwords(config: Config) -> Config:
     """Returns a configuration that may be displayed and stored."""
-    return replace(config, camera=tuple(replace(camera, source=redacted(camera.source)) for camera in config.camera))
+    cameras = tuple(replace(camera, source=redacted(camera.source)) for camera in config.camera)
+    return replace(config, camera=cameras, stream=replace(config.stream, token=""))
 
 
 def check_readable(config: Config) -> None:

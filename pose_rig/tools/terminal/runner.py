@@ -18,6 +18,7 @@ from pose_rig.tools.rig_files.rig_toml import RigFile, is_writable
 from pose_rig.tools.rig_files.validation import check_config
 from pose_rig.tools.terminal.console import Console
 from pose_rig.tools.terminal.downloads import network
+from pose_rig.tools.terminal.listeners import watchers
 from pose_rig.tools.terminal.page_addresses import print_addresses
 from pose_rig.tools.terminal.run_display import run_screen
 from pose_rig.tools.terminal.run_loop import Run
@@ -85,6 +86,8 @@ def run_plan(
         PoseRigError: The run failed, or no person was detected in it.
     """
     print_addresses(ready.web, console)
+    for line in watchers(ready):
+        console.print(line)
     save = ready.config.save
     screen = run_screen(console, headless=headless or debug)
     run = Run(ready, screen, debug=debug, stop_when=stop_when)

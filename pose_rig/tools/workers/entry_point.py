@@ -1,5 +1,6 @@
 """The entry point of every worker process: signals, output, exit with its parent, and a report if it fails."""
 
+import ctypes
 import logging
 import os
 import signal
@@ -7,10 +8,12 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from multiprocessing import parent_process
+from contextlib import suppress
+from multiprocessing import current_process, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,6 +25,7 @@ from pose_rig.redaction import redacted
 # The main function of a worker: its job, the stop event, and the monotonic time from which files and simulated cameras
 # count theirs, 0 until it is known.
 Main = Callable[[Any, Event, "Synchronized[int]"], None]
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 MAX_CHARACTERS = 2000  # of a sentence; longer ones contain printed arrays
 
 
@@ -41,6 +45,8 @@ def serve(main: Main, job: Any, stop: Event, start_ns: "Synchronized[int]", repo
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; only the parent acts
     threading.Thread(target=_exit_with_parent, name="parent monitor", daemon=True).start()
+    _name_process(current_process().name)
+    _kill_with_parent()
     if debug:
         logging.basicConfig(level=logging.INFO)
     else:
@@ -66,6 +72,19 @@ def _exit_with_parent() -> None:
     if parent is not None:
         wait([parent.sentinel])
         os._exit(1)
+
+
+def _name_process(name: str) -> None:
+    """Gives this process the name of its worker in the tables of the system, where that is easy (Linux)."""
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(name, "utf-8")
+
+
+def _kill_with_parent() -> None:
+    """Has the system kill this process with its parent, even while it is stopped or blocked in a driver (Linux)."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _discard_output() -> None:

@@ -136,7 +136,10 @@ def _outputs(config: Config, at: Endpoints, recording: RecordJob | None, pages: 
     """Returns the streams worker, the recorder and the web worker, if wanted."""
     workers = []
     if at.streams:
-        stream_job = StreamJob(config.stream, at.internal, at.streams, at.streams_internal, at.keys)
+        from pose_rig.streaming.outputs import websocket_token  # brings WebSockets
+
+        token = websocket_token(config.stream)
+        stream_job = StreamJob(config.stream, at.internal, at.streams, at.streams_internal, token, at.keys)
         workers.append(Worker(STREAMS, run_streams, stream_job))
     if recording and recording.path:
         workers.append(recorder_worker(config, recording))

@@ -199,7 +199,10 @@ def test_all_workers_exit_even_those_that_ignore_sigterm(tmp_path: Path) -> None
     assert not any(alive(pid) for pid in pids)
 
 
-def test_no_worker_outlives_a_killed_supervisor() -> None:
+@pytest.mark.parametrize("frozen", [False, True])
+def test_no_worker_outlives_a_killed_supervisor(frozen: bool) -> None:
+    if frozen and sys.platform != "linux":
+        pytest.skip("only Linux kills a stopped process with its parent")
     code = (
         "import time; from tests.tools.fakes import camera_job, idle\n"
         "from pose_rig.tools.workers.supervisor import Supervisor, Worker\n"
@@ -212,6 +215,8 @@ def test_no_worker_outlives_a_killed_supervisor() -> None:
         orphan = int(parent.stdout.readline())
         time.sleep(1)
         assert alive(orphan)
+        if frozen:
+            os.kill(orphan, signal.SIGSTOP)
         parent.kill()
     deadline = time.monotonic() + 3
     while alive(orphan) and time.monotonic() < deadline:
