@@ -1,7 +1,7 @@
 """When a time step is due: at an even rate when live, at the frames of the fastest file with pace ``all``."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -18,6 +18,9 @@ RANKING_FRAMES = 16  # of every file, which decide which one is the fastest
 MAX_AHEAD_FRAMES = 32  # by which a file may be read ahead of the time steps
 MESSAGES_PER_READ = 8
 IDLE_MS = 20  # wait for more of a file
+# Frames of detectors that are slower than the fusion are left to collect this long: time steps in a row take less time
+# than single ones, for which the memory caches are full of the detectors' data. A queue holds more than that.
+COLLECTING_S = 0.2
 
 
 class LiveClock:
@@ -120,27 +123,41 @@ class FileClock:
 
     Args:
         interval_ns: Least time between two time steps; frames in between are left out.
+        collecting_s: As `COLLECTING_S`; 0 = every time step is due as soon as it can be.
+        sleep: Waits so many seconds.
     """
 
     skipped = 0
 
-    def __init__(self, interval_ns: int = 1) -> None:
-        self._interval_ns = interval_ns
+    def __init__(
+        self, interval_ns: int = 1, collecting_s: float = 0.0, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._interval_ns, self._collecting_s, self._sleep = interval_ns, collecting_s, sleep
         self._last_ns = self._awaited_ns = -1
         self._leader: SampleBuffer | None = None
         self._periods_ns: list[float] = []  # of the files, by their first frames
-        self._idle = False
+        self._idle = self._emptied = False
         self.over = False
 
     def read(self, cameras: CameraInputs) -> None:
-        """Reads more of every file that is not far ahead; waits briefly if no time step was due last time."""
+        """Reads more of every file that is not far ahead; waits if no time step was due last time."""
         wait_ms = IDLE_MS if self._idle else 0
+        if self._collecting_s and self._idle and self._emptied and self._all_running(cameras.buffers):
+            self._sleep(self._collecting_s)
+            wait_ms = 0
+        self._emptied = True
         for source, buffer in zip(cameras.sources, cameras.buffers, strict=True):
             if self.ahead(buffer) >= MAX_AHEAD_FRAMES and (buffer.newest_ns or -1) >= self._awaited_ns:
                 continue  # a file that began much earlier than the others is read on
-            for message in source.receive(0 if buffer.ended else wait_ms, max_messages=MESSAGES_PER_READ):
+            messages = source.receive(0 if buffer.ended else wait_ms, max_messages=MESSAGES_PER_READ)
+            for message in messages:
                 cameras.take(message)
+            self._emptied = self._emptied and len(messages) < MESSAGES_PER_READ
             wait_ms = wait_ms if buffer.ended else 0
+
+    def _all_running(self, buffers: Sequence[SampleBuffer]) -> bool:
+        """Whether there was a time step, and no file has ended: neither the first nor the last one is to wait."""
+        return self._last_ns >= 0 and not any(buffer.ended for buffer in buffers)
 
     def tick(self, buffers: Sequence[SampleBuffer]) -> int | None:
         """Returns the next time step that every file that has not ended has reached, None if more must be read."""

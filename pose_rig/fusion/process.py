@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Protocol
 
 from pose_rig.fusion.camera_inputs import CameraInputs, MessageSource
-from pose_rig.fusion.clocks import FileClock, LiveClock
+from pose_rig.fusion.clocks import COLLECTING_S, FileClock, LiveClock
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.message_file import MessageFile
 from pose_rig.fusion.output import FusionOutput, OpenPoses
@@ -71,7 +71,7 @@ def main(
             clock = LiveClock(config.fusion.rate_hz, len(names), config.fusion.max_delay_ms)
             fuse(cameras, clock, estimator, output, stop)
         else:
-            fuse_files(job, receivers, estimator, output, stop, recorded)
+            fuse_files(job, receivers, estimator, output, stop, recorded, collecting_s=COLLECTING_S)
         output.finish()
 
 
@@ -97,11 +97,16 @@ def fuse_files(
     output: FusionOutput,
     stop: Stop,
     recorded: RecordedSteps | None = None,
+    *,
+    collecting_s: float = 0.0,
 ) -> None:
-    """Fuses every frame of the fastest file; with two passes, the first one solves the rig for the second one."""
+    """Fuses every frame of the fastest file; with two passes, the first one solves the rig for the second one.
+
+    In one pass, ``collecting_s`` is as in `FileClock`.
+    """
     names = [camera.name for camera in job.config.camera]
     if job.config.passes == 1:
-        fuse_once(names, sources, estimator, output, stop)
+        fuse_once(names, sources, estimator, output, stop, FileClock(collecting_s=collecting_s))
         return
     with ExitStack() as stack:
         files = [stack.enter_context(closing(MessageFile())) for _ in names]
@@ -125,6 +130,7 @@ def fuse_once(
     estimator: Estimator,
     output: FusionOutput,
     stop: Stop,
+    clock: FileClock,
 ) -> None:
     """Fuses every frame of the fastest file with the clocks as they are, and reports those that are off."""
     check = ClockCheck(len(names), estimator.track, estimator.report_clocks)
@@ -133,7 +139,7 @@ def fuse_once(
         output.forward(view, message)
         check.add(view, message)
 
-    cameras, clock = CameraInputs(names, sources, accept=accept, reject=output.reject), FileClock()
+    cameras = CameraInputs(names, sources, accept=accept, reject=output.reject)
     for step in time_steps(cameras, clock, estimator, stop):
         if step is not None:
             output.publish(step)

@@ -1,9 +1,10 @@
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from pose_rig.fusion.camera_inputs import CameraInputs
-from pose_rig.fusion.clocks import FileClock, LiveClock
+from pose_rig.fusion.clocks import COLLECTING_S, RANKING_FRAMES, FileClock, LiveClock
 from pose_rig.fusion.pose.sync import SampleBuffer
 from pose_rig.fusion.synchronisation.camera_clock import CameraClock
 from pose_rig.wire.messages import Health, Message
@@ -134,6 +135,41 @@ def test_no_time_step_is_due_before_every_file_has_reached_it() -> None:
     assert (clock.ahead(buffers[0]), clock.ahead(buffers[1])) == (20, 0)
     buffers[1].ended = True
     assert clock.tick(buffers) == 20 * 40 * MS
+
+
+def test_frames_of_slow_detectors_collect_between_the_first_time_step_and_the_end_of_a_file() -> None:
+    slept: list[float] = []
+
+    class Slow:
+        """Delivers a frame at the start and after every sleep, and then its end."""
+
+        refused = 0
+
+        def __init__(self, name: str) -> None:
+            self.name, self.sent = name, 0
+
+        def receive(self, timeout_ms: int, max_messages: int = 1) -> list[Message]:
+            if self.sent > len(slept) + RANKING_FRAMES:
+                return []
+            self.sent += 1
+            if self.sent > 40:
+                return [Health(worker=self.name, t_ns=0, state="ended")]
+            return [replace(message(self.sent * 40 * MS, [person(100)]), camera=self.name)]
+
+    names = ["a", "b"]
+    cameras, clock = (
+        CameraInputs(names, [Slow(name) for name in names]),
+        FileClock(collecting_s=COLLECTING_S, sleep=slept.append),
+    )
+    steps = 0
+    for _ in range(2000):
+        clock.read(cameras)
+        steps += clock.tick(cameras.buffers) is not None
+        if clock.over:
+            break
+    assert (clock.over, steps) == (True, 40)
+    assert set(slept) == {COLLECTING_S}
+    assert len(slept) == 40 - RANKING_FRAMES  # one for every frame after the first ones, none at the end
 
 
 def test_live_ticks_are_even() -> None:
