@@ -11,7 +11,7 @@ from pose_rig.wire.messages import NO_PERSON, CameraState, Health, Message, Mode
 from pose_rig.wire.services import RECORDER, REPORT_STALE_S
 
 MAX_EVENTS = 32  # that wait to be sent
-SOLVED_TEXT = "The rig is solved."
+SOLVED_TEXT = "The cameras are found: move freely."
 STARTING_TEXT = "The rig is starting."
 SCAN_TEXT = "Scan the code in the terminal with a phone: it becomes a camera."
 NO_PERSON_TEXT = "No camera detects a person: step into the images."

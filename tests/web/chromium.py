@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-START_S = 30.0
+START_S = 60.0
 STEP_S = 0.05
 FLAGS = (
     "--headless=new", "--no-sandbox", "--remote-debugging-port=0", "--no-first-run", "--disable-extensions",
@@ -70,7 +70,7 @@ class Tab:
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
 
-    def wait(self, script: str, within_s: float = 10.0) -> Any:
+    def wait(self, script: str, within_s: float = 40.0) -> Any:
         """Returns the value of an expression once it is true; errors, as of a page that loads, count as false."""
         script = f"(() => {{ try {{ return {script}; }} catch {{ return false; }} }})()"
         deadline = time.monotonic() + within_s
@@ -112,13 +112,15 @@ def chromium(folder: Path, *flags: str) -> Iterator[Callable[[], Tab]]:
     try:
         root = _endpoint(folder / "DevToolsActivePort", process)
         with ExitStack() as sockets:
-            main = sockets.enter_context(connect(root, max_size=None, close_timeout=0.1))
+            main = sockets.enter_context(connect(root, max_size=None, open_timeout=START_S, close_timeout=0.1))
 
             def tab() -> Tab:
                 main.send(json.dumps({"id": 1, "method": "Target.createTarget", "params": {"url": "about:blank"}}))
                 target = json.loads(main.recv(timeout=START_S))["result"]["targetId"]
                 address = f"{root.rsplit('/devtools/', 1)[0]}/devtools/page/{target}"
-                return Tab(sockets.enter_context(connect(address, max_size=None, close_timeout=0.1)))
+                return Tab(
+                    sockets.enter_context(connect(address, max_size=None, open_timeout=START_S, close_timeout=0.1))
+                )
 
             yield tab
             main.send(json.dumps({"id": 2, "method": "Browser.close"}))

@@ -26,7 +26,7 @@ def page(tab: Tab, rig: PageServer) -> None:
     if tab.run("location.href") != rig.address("control"):
         tab.open(rig.address("control"))
     tab.wait(f"document.body?.className === 'live' && {CONNECTED}")
-    tab.wait("document.getElementById('rate').textContent === '60 per second'")
+    tab.wait("document.getElementById('rate').textContent === '60 /s'")
     tab.run("document.querySelector('[data-view=front]').click()")
     tab.run("document.getElementById('log').replaceChildren()")
 
@@ -47,7 +47,7 @@ def teal(tab: Tab) -> int:
     return int(((abs(room[..., 0].astype(int) - 88) < 6) & (room[..., 1] > 120)).sum())
 
 
-def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
+def until(condition: Callable[[], bool], within_s: float = 40.0) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline

@@ -32,7 +32,7 @@ def shown(tab: Tab, name: str, words: str) -> None:
     tab.wait(f"document.getElementById('{name}').innerText.includes({words!r})")
 
 
-def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
+def until(condition: Callable[[], bool], within_s: float = 40.0) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline

@@ -1,5 +1,6 @@
 /** One camera of the strip: its image with both 2D poses, and its state in words and numbers. */
 
+import { delay } from "../shared/sentence.js";
 import { linesOf } from "./landmarks.js";
 
 const VISIBLE = 0.3; // score of a landmark that is drawn
@@ -81,7 +82,7 @@ export class CameraCard {
   describe(state, health) {
     const running = health?.state === "running";
     this.#write("rate", running ? `${health.rate_hz.toFixed(1)} fps` : "–");
-    this.#write("delay", running ? `${health.age_ms.toFixed(0)} ms` : "–");
+    this.#write("delay", running ? delay(health.age_ms) : "–");
     this.#write("offset", state ? offset(state) : "–");
     this.#write("agreement", state?.agreement == null ? "–" : `${Math.round(100 * state.agreement)} %`);
     const error = health?.error || (health?.silent ? "no report" : "") || (health?.state === "failed" ? "failed" : "");
@@ -102,7 +103,10 @@ export class CameraCard {
     this.#stale = false;
     const keypoints = performance.now() - this.#keypointsAt < FRESH_MS ? this.#keypoints : null;
     const [width, height] = this.image ? [this.image.width, this.image.height] : fitted(keypoints?.size_px ?? [4, 3]);
-    if (this.#canvas.width !== width || this.#canvas.height !== height) [this.#canvas.width, this.#canvas.height] = [width, height];
+    if (this.#canvas.width !== width || this.#canvas.height !== height) {
+      [this.#canvas.width, this.#canvas.height] = [width, height];
+      this.#canvas.parentElement.classList.toggle("portrait", height > width);
+    }
     if (this.image) this.#pen.drawImage(this.image, 0, 0);
     else this.#pen.clearRect(0, 0, width, height);
     if (!keypoints) return true;

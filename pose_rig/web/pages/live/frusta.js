@@ -2,16 +2,23 @@
 
 const { THREE } = globalThis;
 const DEPTH_M = 0.42;
-const LABEL_PX = 44;
+const LABEL_PX = 22, SHARP = 3; // height of a name, and texels per px
 
 export class Frusta {
   group = new THREE.Group();
   #colours = null;
+  #perPixel = 0.001; // height of a sprite for each px
   #drawn = new Map(); // name -> {key, object}
 
   paint(colours) {
     this.#colours = colours;
     this.#forget(() => false);
+  }
+
+  /** Keeps the size of names in a view of another height, px. */
+  resize(height_px, fieldOfView_deg) {
+    this.#perPixel = (2 * Math.tan((fieldOfView_deg * Math.PI) / 360)) / height_px;
+    for (const { object } of this.#drawn.values()) object.traverse((part) => part.isSprite && this.#size(part));
   }
 
   /** Shows the cameras of a `rig` message that have a position. Returns whether any of them moved. */
@@ -65,25 +72,29 @@ export class Frusta {
 
   #label(name, colour) {
     const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
-    const font = `600 ${LABEL_PX * 0.62}px Inter, system-ui, sans-serif`;
+    const height = SHARP * LABEL_PX, font = `600 ${height * 0.58}px Inter, system-ui, sans-serif`;
     pen.font = font;
-    canvas.width = Math.ceil(pen.measureText(name).width) + LABEL_PX * 0.8;
-    canvas.height = LABEL_PX;
+    canvas.width = Math.ceil(pen.measureText(name).width) + height * 0.8;
+    canvas.height = height;
     pen.font = font;
     pen.fillStyle = this.#colours.surface;
     pen.beginPath();
-    pen.roundRect(0, 0, canvas.width, canvas.height, LABEL_PX / 2);
+    pen.roundRect(0, 0, canvas.width, height, height / 2);
     pen.fill();
     pen.fillStyle = colour;
     pen.textAlign = "center";
     pen.textBaseline = "middle";
-    pen.fillText(name, canvas.width / 2, LABEL_PX * 0.53);
+    pen.fillText(name, canvas.width / 2, height * 0.53);
     const map = new THREE.CanvasTexture(canvas);
     map.colorSpace = THREE.SRGBColorSpace;
     const sprite = new THREE.Sprite(new THREE.SpriteMaterial({ map, sizeAttenuation: false, depthTest: false }));
-    const size = 0.023;
-    sprite.scale.set((size * canvas.width) / canvas.height, size, 1);
+    this.#size(sprite);
     return sprite;
+  }
+
+  #size(sprite) {
+    const { width, height } = sprite.material.map.image, size = LABEL_PX * this.#perPixel;
+    sprite.scale.set((size * width) / height, size, 1);
   }
 
   #forget(keep) {

@@ -1,6 +1,6 @@
 /** The state of the rig in words: mode, the one sentence that helps, and the figures below. */
 
-import { sentence } from "../shared/sentence.js";
+import { delay, sentence } from "../shared/sentence.js";
 
 const MODES = ["cold", "settled", "solved"];
 const HELP = {
@@ -50,8 +50,8 @@ export class Headline {
 
   /** Shows the rate of the poses (Hz), their age (ms), and the body height. */
   facts(rate_hz, age_ms, height_m, assumed) {
-    write(this.#facts.rate, rate_hz > 0 ? `${rate_hz.toFixed(0)} per second` : "–");
-    write(this.#facts.delay, rate_hz > 0 ? `${age_ms.toFixed(0)} ms` : "–");
+    write(this.#facts.rate, rate_hz > 0 ? `${rate_hz.toFixed(0)} /s` : "–");
+    write(this.#facts.delay, rate_hz > 0 ? delay(age_ms) : "–");
     write(this.#facts.height, height_m ? `${height_m.toFixed(2)} m${assumed ? " assumed" : ""}` : "–");
   }
 }

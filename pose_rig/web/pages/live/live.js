@@ -17,7 +17,8 @@ import { ViewTools } from "./view_tools.js";
 const IS_FRAME = /^\{"type":"(?:frame|pose)"/;
 const FUSION = "fusion";
 
-const stage = new Stage(), floor = new Floor(), figure = new Figure(), trails = new Trails(), frusta = new Frusta(), avatar = new Avatar();
+const figure = new Figure(), floor = new Floor(), trails = new Trails(), frusta = new Frusta(), avatar = new Avatar();
+const stage = new Stage((height, fieldOfView) => frusta.resize(height, fieldOfView));
 const headline = new Headline(), log = new EventLog();
 let schema = null, rig = null, workers = new Map(), colours = null;
 let drawn = false; // whether there was a pose

@@ -25,11 +25,13 @@ export class Stage {
   #move = null;
   #stale = true;
   #touched = false;
+  #resized;
   #cameras = []; // corners of the frusta
 
-  constructor() {
+  /** @param {(height_px: number, field_of_view_deg: number) => void} resized */
+  constructor(resized) {
+    this.#resized = resized;
     this.#renderer = new THREE.WebGLRenderer({ canvas: this.#canvas, antialias: true, alpha: true });
-    this.#renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
     this.scene.add(new THREE.HemisphereLight("#ffffff", "#b9b4a8", 2.1));
     const sun = new THREE.DirectionalLight("#ffffff", 1.6);
     sun.position.set(2, 5, 3);
@@ -140,7 +142,7 @@ export class Stage {
 
   /** Returns how far the middle of the view lies right of and above the middle of the page, for what lies on it, px. */
   #shift() {
-    return innerWidth > NARROW_PX ? { right: 110, up: 8 } : { right: 0, up: 20 };
+    return innerWidth > NARROW_PX ? { right: 110, up: -24 } : { right: 0, up: 20 };
   }
 
   #moveTo(position) {
@@ -196,7 +198,9 @@ export class Stage {
   #resize() {
     const { clientWidth: width, clientHeight: height } = this.#canvas;
     if (!width || !height) return;
+    this.#renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
     this.#renderer.setSize(width, height, false);
+    this.#resized?.(height, FIELD_OF_VIEW_DEG);
     this.#project();
     if (this.#touched || this.#through) return;
     this.#place("room", this.#eye.position);

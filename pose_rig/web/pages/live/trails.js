@@ -3,6 +3,7 @@
 const { THREE } = globalThis;
 const JOINTS = ["l_wrist", "r_wrist", "l_ankle", "r_ankle", "head"];
 const LENGTH = 120; // poses
+const MAX_GAP_NS = 3e8, MAX_STEP_M = 0.6; // between poses of one trail
 
 export class Trails {
   group = new THREE.Group();
@@ -19,6 +20,7 @@ export class Trails {
   });
   #indices = [];
   #empty = true;
+  #t_ns = 0;
 
   paint(colours) {
     this.#lines.forEach((line, i) => line.material.color.set(i < 2 ? colours.amber : colours.teal));
@@ -35,12 +37,19 @@ export class Trails {
   }
 
   /** Adds a pose. */
-  update({ joints }) {
+  update({ joints, t_ns }) {
+    if (Math.abs(t_ns - this.#t_ns) > MAX_GAP_NS) this.#empty = true;
+    this.#t_ns = t_ns;
     for (let i = 0; i < JOINTS.length; i++) {
       const attribute = this.#lines[i].geometry.getAttribute("position"), numbers = attribute.array;
       const joint = joints[this.#indices[i]];
       if (this.#empty) for (let at = 0; at < numbers.length; at++) numbers[at] = joint[at % 3];
-      else numbers.copyWithin(0, 3);
+      else {
+        numbers.copyWithin(0, 3);
+        const last = 3 * (LENGTH - 2);
+        if (Math.hypot(joint[0] - numbers[last], joint[1] - numbers[last + 1], joint[2] - numbers[last + 2]) > MAX_STEP_M)
+          for (let at = 0; at < last + 3; at++) numbers[at] = joint[at % 3];
+      }
       numbers.set(joint, 3 * (LENGTH - 1));
       attribute.needsUpdate = true;
     }

@@ -1,6 +1,6 @@
 /** What the phone page shows. */
 
-import { sentence } from "../shared/sentence.js";
+import { delay, sentence } from "../shared/sentence.js";
 
 const byId = (id) => document.getElementById(id);
 const SECTIONS = ["setup", "running", "problem"];
@@ -49,7 +49,7 @@ export function showRigState({ mode, sentence: advice, detected }) {
 /** Shows figures: frames per second, delay in ms, [width, height] in px, battery. */
 export function showFacts(fps, delay_ms, size, battery) {
   write("fps", fps > 0 ? `${fps.toFixed(0)} fps` : "–");
-  write("delay", delay_ms === null ? "–" : `${delay_ms.toFixed(0)} ms`);
+  write("delay", delay_ms === null ? "–" : delay(delay_ms));
   write("size", size ? `${size[0]} × ${size[1]}` : "–");
   write("charging", battery?.charging ? "Charging" : "Battery");
   write("battery", battery ? `${Math.round(100 * battery.level)} %` : "–");
