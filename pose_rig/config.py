@@ -102,7 +102,8 @@ class CameraConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """One camera.
 
     Attributes:
-        source: Index, device path or name, URL, video file, keypoint file (npz), ``sim``, or ``phone``.
+        source: Index, device path or name, URL, video file, keypoint file (npz), ``sim``, ``phone``, or
+            ``remote:NAME`` for a camera of another machine.
         name: Unique name, used as topic; empty = derived from the source.
         size_px: Requested (width, height); None = 1280×720 for webcams, that of the file otherwise.
         fps: Requested frames per second; None = 30 for webcams, that of the file otherwise.
@@ -269,8 +270,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     host: Annotated[
         str,
         Option(
-            "Address of this machine at which other machines reach it (default: this machine only; with --phones: its "
-            "addresses in the local network).",
+            "Address of this machine at which browsers, phones and remote cameras of other machines reach it (default: "
+            "this machine only; with --phones: its addresses in the local network).",
             "ADDRESS",
             output=True,
         ),

@@ -6,6 +6,7 @@ import time
 from pose_rig.capture.source import Frame, SourceInfo
 from pose_rig.capture.video_capture import Device
 from pose_rig.errors import SourceError
+from pose_rig.wire.jobs import SYSTEM_CLOCK, WallClock
 
 FROZEN_TIMEOUT_S = 2.0
 FIRST_FRAME_TIMEOUT_S = 5.0  # cameras take seconds to start, DirectShow ones longest
@@ -22,6 +23,7 @@ class LiveSource:
         info: Its negotiated properties.
         frozen_timeout_s: A device that delivers no frame for this long is frozen.
         first_frame_timeout_s: The same for the first frame.
+        clock: By which frames are timed.
     """
 
     fault = ""
@@ -33,9 +35,10 @@ class LiveSource:
         *,
         frozen_timeout_s: float = FROZEN_TIMEOUT_S,
         first_frame_timeout_s: float = FIRST_FRAME_TIMEOUT_S,
+        clock: WallClock = SYSTEM_CLOCK,
     ) -> None:
         self.info = info
-        self._device = device
+        self._device, self._clock = device, clock
         self._frozen_timeout_s = frozen_timeout_s
         self._deadline_s = time.monotonic() + first_frame_timeout_s
         self._changed = threading.Condition()
@@ -81,7 +84,7 @@ class LiveSource:
         index = 0
         try:
             while not self._closing.is_set() and self._device.grab():
-                t_ns = time.monotonic_ns()
+                t_ns = self._clock.monotonic_ns()
                 decoded, image = self._device.retrieve()
                 with self._changed:
                     self._newest = Frame(index, t_ns, self.info.size_px, image if decoded else None, None)

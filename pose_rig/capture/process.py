@@ -16,7 +16,7 @@ from pose_rig.capture.video_sender import VideoSender
 from pose_rig.config import CameraConfig, Pace
 from pose_rig.errors import MessageError, PoseRigError
 from pose_rig.wire.bus import Delivery, Sender
-from pose_rig.wire.jobs import CameraJob, Start, Stop
+from pose_rig.wire.jobs import CameraJob, Start, Stop, WallClock
 from pose_rig.wire.messages import Keypoints2D, Message, State
 from pose_rig.wire.meter import Meter
 from pose_rig.wire.services import CAMERA_READY_REPORT_S, CAMERA_REPORT_S
@@ -28,7 +28,7 @@ SUBSCRIPTION_DELAY_S = 0.3
 LINGER_MS = 2000
 
 
-OpenSource = Callable[[CameraConfig, Pace, Callable[[], int]], Source]
+OpenSource = Callable[[CameraConfig, Pace, Callable[[], int], WallClock], Source]
 
 
 def main(job: CameraJob, stop: Stop, start_ns: Start, open_source: OpenSource = open_source) -> None:
@@ -41,7 +41,7 @@ def main(job: CameraJob, stop: Stop, start_ns: Start, open_source: OpenSource = 
         job: The camera, the detector and the endpoints.
         stop: Set when the process has to exit; it exits within 0.5 s.
         start_ns: When recordings start; 0 until it is known. With pace ``all`` the first frame is read then.
-        open_source: Opens the source: camera, pace, and a function that returns the start.
+        open_source: Opens the source: camera, pace, a function that returns the start, and the clock.
 
     Raises:
         PoseRigError: The camera cannot be opened or was lost; `Health` has reported it.
@@ -78,7 +78,7 @@ class _CameraWorker:
     def run(self, open_source: OpenSource) -> None:
         self._report("starting")
         job = self._job
-        self._source = source = open_source(job.camera, job.pace, lambda: self._start_ns.value)
+        self._source = source = open_source(job.camera, job.pace, lambda: self._start_ns.value, job.clock)
         self._meter.total_frames = source.info.total_frames
         if not source.info.landmarks:
             self._open_detector(source)
@@ -134,7 +134,7 @@ class _CameraWorker:
     def _process(self, frame: Frame, landmarks: str) -> None:
         """Detects and sends one frame, or counts it as dropped."""
         self._meter.count_received(frame.index)
-        start_ns = time.monotonic_ns()
+        start_ns = self._job.clock.monotonic_ns()
         detections, image = frame.detections, None
         if self._detector is not None:
             image, reason = to_bgr(frame.image, frame.size_px)
@@ -148,7 +148,7 @@ class _CameraWorker:
         if detections is None:
             self._meter.count_dropped("A frame came without detections.")
             return
-        stages_ms = {"detect": (time.monotonic_ns() - start_ns) / 1e6}
+        stages_ms = {"detect": (self._job.clock.monotonic_ns() - start_ns) / 1e6}
         message = Keypoints2D(
             camera=self._job.camera.name, index=frame.index, t_ns=frame.t_ns, size_px=frame.size_px,
             landmarks=landmarks, xy=detections.xy, score=detections.score, depth=detections.depth, stages_ms=stages_ms,
@@ -168,7 +168,7 @@ class _CameraWorker:
         captured_ns = start_ns
         if self._job.pace == "realtime":
             captured_ns = frame.t_ns - round(self._job.camera.offset_ms * 1e6)
-        return (time.monotonic_ns() - captured_ns) / 1e6
+        return (self._job.clock.monotonic_ns() - captured_ns) / 1e6
 
     def _report(self, state: State, error: str = "") -> None:
         self._reported_s = time.monotonic()

@@ -1,6 +1,5 @@
 """Recordings with timestamps of their own, played back in real time or as fast as possible."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,6 +7,7 @@ from typing import Protocol
 from pose_rig.arrays import Image
 from pose_rig.capture.source import Detections, Frame, SourceInfo
 from pose_rig.config import Pace
+from pose_rig.wire.jobs import SYSTEM_CLOCK, WallClock
 
 # A source that starts late seeks instead of grabbing every frame: grabbing is only about 5 × real time. Later, seeking
 # seldom helps, because decoding restarts at the last keyframe, which may be hundreds of frames away.
@@ -48,16 +48,6 @@ class Recording(Protocol):
         """Closes the file."""
 
 
-class WallClock(Protocol):
-    """The part of ``time`` that `PacedSource` uses."""
-
-    def monotonic_ns(self) -> int:
-        """The monotonic clock."""
-
-    def sleep(self, seconds: float, /) -> None:
-        """Waits."""
-
-
 class PacedSource:
     """A recording as a `Source`.
 
@@ -77,7 +67,7 @@ class PacedSource:
         pace: Pace,
         start: Callable[[], int],
         offset_ms: float = 0.0,
-        clock: WallClock = time,
+        clock: WallClock = SYSTEM_CLOCK,
     ) -> None:
         self._recording, self._clock = recording, clock
         self._realtime = pace == "realtime"

@@ -21,9 +21,11 @@ from pose_rig.capture.webcam import open_webcam
 from pose_rig.config import PHONE, CameraConfig, Pace
 from pose_rig.errors import UsageError
 from pose_rig.redaction import redacted
+from pose_rig.wire.jobs import SYSTEM_CLOCK, WallClock
 
 MAX_SIMULATED = 10_000  # bounds the time and memory of `expand`
-Kind = Literal["sim", "keypoints", "url", "video", "webcam", "phone"]
+Kind = Literal["sim", "keypoints", "url", "video", "webcam", "phone", "remote"]
+REMOTE_PREFIX = "remote:"  # followed by the name of a camera of another machine
 VIDEO_SUFFIXES = frozenset({
     ".3gp", ".avi", ".flv", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv",
     ".ts", ".webm", ".wmv",
@@ -36,6 +38,8 @@ def source_kind(source: str) -> Kind:
         return "sim"
     if source == PHONE:
         return "phone"
+    if source.startswith(REMOTE_PREFIX):
+        return "remote"
     if source.lower().endswith(".npz"):
         return "keypoints"
     if "://" in source:
@@ -59,6 +63,8 @@ def expand(camera: CameraConfig) -> tuple[CameraConfig, ...]:
         UsageError: There would be too many simulated cameras.
     """
     kind = source_kind(camera.source)
+    if kind == "remote":
+        return (msgspec.structs.replace(camera, name=camera.name or camera.source.removeprefix(REMOTE_PREFIX)),)
     if kind == "webcam":
         found = find_camera(camera.source)
         name = camera.name or f"cam{found.index}"
@@ -96,6 +102,7 @@ def open_source(
     camera: CameraConfig,
     pace: Pace,
     start: Callable[[], int],
+    clock: WallClock = SYSTEM_CLOCK,
     open_device: OpenDevice = open_device,
     phones: PhoneInput | None = None,
 ) -> Source:
@@ -105,6 +112,7 @@ def open_source(
         camera: The camera.
         pace: As in `pose_rig.config.Config`.
         start: Returns the start time of the rig (monotonic ns), 0 until it is known; recordings wait for it.
+        clock: By which frames are timed.
         open_device: Opens the capture device.
         phones: Where the images of phones come from; None = there are none.
 
@@ -112,7 +120,7 @@ def open_source(
         SourceError: The source cannot be opened.
         UsageError: A live camera cannot be read with pace ``all``, or there are no phones here.
     """
-    source = _phone(camera, phones) if camera.source == PHONE else _opened(camera, pace, start, open_device)
+    source = _phone(camera, phones) if camera.source == PHONE else _opened(camera, pace, start, clock, open_device)
     return UnmirroredSource(source) if camera.mirror else source
 
 
@@ -122,13 +130,17 @@ def _phone(camera: CameraConfig, phones: PhoneInput | None) -> PhoneSource:
     return PhoneSource(camera, phones)
 
 
-def _opened(camera: CameraConfig, pace: Pace, start: Callable[[], int], open_device: OpenDevice) -> Source:
+def _opened(
+    camera: CameraConfig, pace: Pace, start: Callable[[], int], clock: WallClock, open_device: OpenDevice
+) -> Source:
     kind = source_kind(camera.source)
     opened: LiveSource | Recording
+    if kind == "remote":
+        raise UsageError(f"{camera.source} is opened on its own machine.", "There: pose-rig camera --cam 0 --to HOST.")
     if kind == "webcam":
-        opened = open_webcam(camera, find_camera(camera.source), open_device)
+        opened = open_webcam(camera, find_camera(camera.source), open_device, clock)
     elif kind == "url":
-        opened = _open_url(camera, open_device)
+        opened = _open_url(camera, open_device, clock)
     elif kind == "sim":
         opened = SimulatedCamera(camera, endless=pace == "realtime")
     elif kind == "keypoints":
@@ -137,18 +149,18 @@ def _opened(camera: CameraConfig, pace: Pace, start: Callable[[], int], open_dev
         check_file(Path(camera.source))
         opened = VideoFile(camera, open_ffmpeg(camera.source, open_device))
     if not isinstance(opened, LiveSource):
-        return PacedSource(opened, pace, start, camera.offset_ms)
+        return PacedSource(opened, pace, start, camera.offset_ms, clock)
     if pace == "all":
         opened.close()
         raise UsageError(f"{opened.info.identity} is live and cannot be read with pace all.", "Use pace realtime.")
     return opened
 
 
-def _open_url(camera: CameraConfig, open_device: OpenDevice) -> LiveSource | VideoFile:
+def _open_url(camera: CameraConfig, open_device: OpenDevice, clock: WallClock) -> LiveSource | VideoFile:
     """Returns a live stream, or a recording if the server reports its number of frames."""
     device = open_ffmpeg(camera.source, open_device)
     if device.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
         return VideoFile(camera, device)
     size, fps = size_px(device), device.get(cv2.CAP_PROP_FPS)
     detail = f"stream, {size[0]}×{size[1]} at {fps:.4g}/s"
-    return LiveSource(device, SourceInfo(redacted(camera.source), detail, size, fps))
+    return LiveSource(device, SourceInfo(redacted(camera.source), detail, size, fps), clock=clock)

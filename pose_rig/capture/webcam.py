@@ -8,6 +8,7 @@ from pose_rig.capture.source import SourceInfo
 from pose_rig.capture.video_capture import Device, OpenDevice, camera_backend, open_device, size_px
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError
+from pose_rig.wire.jobs import SYSTEM_CLOCK, WallClock
 
 SIZE_PX = (1280, 720)
 FPS = 30.0
@@ -16,13 +17,19 @@ FOURCC = "MJPG"
 FPS_TOLERANCE = 0.5
 
 
-def open_webcam(camera: CameraConfig, connected: ConnectedCamera, open_device: OpenDevice = open_device) -> LiveSource:
+def open_webcam(
+    camera: CameraConfig,
+    connected: ConnectedCamera,
+    open_device: OpenDevice = open_device,
+    clock: WallClock = SYSTEM_CLOCK,
+) -> LiveSource:
     """Returns the open camera; ``detail`` lists the requested settings that it did not accept.
 
     Args:
         camera: Requested size and rate.
         connected: Which camera.
         open_device: Opens the capture device.
+        clock: By which frames are timed.
 
     Raises:
         SourceError: The camera cannot be opened.
@@ -48,7 +55,8 @@ def open_webcam(camera: CameraConfig, connected: ConnectedCamera, open_device: O
     if fourcc != FOURCC:
         refused.append(FOURCC)
     detail = f"{facts}, not granted: {', '.join(refused)}" if refused else facts
-    return LiveSource(device, SourceInfo(connected.identity, detail, size, fps if fps > 0 else wanted_fps))
+    info = SourceInfo(connected.identity, detail, size, fps if fps > 0 else wanted_fps)
+    return LiveSource(device, info, clock=clock)
 
 
 def _request_format(device: Device, size_px: tuple[int, int], fps: float) -> None:

@@ -86,6 +86,10 @@ class MonitoredSocket:
         """How often the other end has refused this socket since the start: its keys are others."""
         return self._monitor.rejected
 
+    def register(self, poller: zmq.Poller) -> None:
+        """Makes a poller wait for received messages."""
+        poller.register(self._socket, zmq.POLLIN)
+
     def close(self, linger_ms: int = 0) -> None:
         """Closes the socket.
 

@@ -17,6 +17,7 @@ from pose_rig.names import is_label, is_name
 from pose_rig.wire.live_images import MAX_PHONE_BYTES, PhoneFrame, Thumbnail
 from pose_rig.wire.messages import Command, Health, Keypoints2D, Message, Pose3D, Refined2D, RigState, Streams
 from pose_rig.wire.records import Clock, Gap, Learned, Marker, VideoFrame
+from pose_rig.wire.remote_messages import TimeReply, TimeRequest
 from pose_rig.wire.services import FUSION
 
 WIRE_DTYPE = "<f4"
@@ -36,7 +37,7 @@ class _WireArray(msgspec.Struct, frozen=True, array_like=True):
 
 MESSAGE_TYPES: tuple[type[Message], ...] = (
     Keypoints2D, Pose3D, Refined2D, RigState, Health, Streams, Command, VideoFrame, Marker, Gap, Learned, Clock,
-    Thumbnail, PhoneFrame,
+    Thumbnail, PhoneFrame, TimeRequest, TimeReply,
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 ``keys``: CURVE keys of this run; None = the sockets require none. ``restarts``: how often the worker was restarted.
 """
 
+import time
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +17,31 @@ class Stop(Protocol):
 
     def is_set(self) -> bool:
         """Whether the worker has to exit."""
+
+
+class WallClock(Protocol):
+    """The part of ``time`` that cameras use."""
+
+    def monotonic_ns(self) -> int:
+        """The monotonic clock."""
+
+    def sleep(self, seconds: float, /) -> None:
+        """Waits."""
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def monotonic_ns(self) -> int:
+        """The monotonic clock."""
+        return time.monotonic_ns()
+
+    def sleep(self, seconds: float, /) -> None:
+        """Waits."""
+        time.sleep(seconds)
+
+
+SYSTEM_CLOCK = SystemClock()
 
 
 class Start(Protocol):
@@ -36,6 +62,7 @@ class CameraJob:
         video: The recorder receives frames here; empty = the video is not recorded.
         thumbnails: The web worker receives thumbnails here; empty = there is none.
         phones: The web worker publishes the frames of phones here; empty = there is none.
+        clock: By which frames are timed.
     """
 
     camera: CameraConfig
@@ -45,6 +72,30 @@ class CameraJob:
     video: str = ""
     thumbnails: str = ""
     phones: str = ""
+    clock: WallClock = SYSTEM_CLOCK
+    keys: Keys | None = None
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayJob:
+    """What the worker that receives from cameras of other machines is started with.
+
+    Attributes:
+        cameras: Names of the remote cameras of the rig.
+        endpoint: Where they connect.
+        remote_keys: The keys that they hold.
+        input: Fusion receives keypoints here.
+        output: Endpoint to publish its Health on, for the workers of this run.
+        video: The recorder receives frames here; empty = the video is not recorded.
+    """
+
+    cameras: tuple[str, ...]
+    endpoint: str
+    remote_keys: Keys
+    input: str
+    output: str
+    video: str = ""
     keys: Keys | None = None
     restarts: int = 0
 

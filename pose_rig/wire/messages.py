@@ -248,6 +248,10 @@ class Health(Message, frozen=True, kw_only=True, eq=False):
         frames: Frames or poses processed since the start.
         total_frames: Frames of the source; None if unknown.
         refused: Refused connections of other programs since the start.
+        host: Machine of a remote camera; empty = that of the rig.
+        clock_offset_s: Rig clock minus the clock of that machine; None where there is one clock, or not yet known.
+        clock_uncertainty_s: Maximum error of that offset.
+        clock_drift: Rate of the rig clock relative to that clock, minus 1.
     """
 
     TOPIC: ClassVar[str] = "health/"
@@ -266,6 +270,10 @@ class Health(Message, frozen=True, kw_only=True, eq=False):
     frames: Count = 0
     total_frames: Count | None = None
     refused: Count = 0
+    host: str = ""
+    clock_offset_s: Real | None = None
+    clock_uncertainty_s: Real | None = None
+    clock_drift: Real = 0.0
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):

@@ -45,6 +45,10 @@ class Meter:
     def count_dropped(self, reason: str) -> None:
         """Counts a frame that could not be processed."""
         self._dropped += 1
+        self.set_fault(reason)
+
+    def set_fault(self, reason: str) -> None:
+        """Stores a reason, which is shown for `ERROR_SHOWN_S`, without counting a frame."""
         self._error, self._error_s = reason, time.monotonic()
 
     def count_sent(self, age_ms: float, stages_ms: dict[str, float]) -> None:

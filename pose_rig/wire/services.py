@@ -5,11 +5,14 @@ Topics belong to the messages (`pose_rig.wire.messages`); docs/wire.md describes
 
 from pose_rig.wire.messages import Command, Health, Pose3D, RigState, Streams
 
-FUSION, RECORDER, STREAMS, WEB = "fusion", "recorder", "streams", "web"  # a camera worker has the name of its camera
-RESERVED_NAMES = (FUSION, RECORDER, STREAMS, WEB)  # no camera may have one
+# a camera worker has the name of its camera; ``gateway`` receives from cameras of other machines
+FUSION, RECORDER, STREAMS, WEB, GATEWAY = "fusion", "recorder", "streams", "web", "gateway"
+RESERVED_NAMES = (FUSION, RECORDER, STREAMS, WEB, GATEWAY)  # no camera may have one
 
 LOOPBACK = "127.0.0.1"
+POSE_PORT = 5571
 STREAMS_PORT_OFFSET = 1  # the streams worker publishes this far above the port of the poses (`Config.port`)
+REMOTE_PORT_OFFSET = 2  # and remote cameras connect this far above it
 VMC_PORT, VRCHAT_PORT, JSON_PORT, WEBSOCKET_PORT = 39539, 9000, 39570, 39571  # of receivers, unless one is given
 
 STATUS_TOPICS = (Pose3D.TOPIC, RigState.TOPIC, Health.TOPIC, Streams.TOPIC)  # all that a display needs
@@ -22,6 +25,7 @@ FUSION_REPORT_S = 0.25  # with RigState; at once when the mode changes
 RECORDER_REPORT_S = 0.5
 STREAMS_REPORT_S = 1.0  # with Streams
 WEB_REPORT_S = 1.0
+GATEWAY_REPORT_S = 0.5
 
 # How old the newest message may be, s.
 POSE_STALE_S = 0.5  # then no person is tracked, as after an exit of the fusion worker

@@ -45,7 +45,8 @@ def opened(tmp_path: Path) -> Iterator[Open]:
                 fake = ConnectedCamera(0, "Fake Cam", "/dev/video0", "Fake Cam")
                 source: Source = open_webcam(CameraConfig(source="0", size_px=SIZE), fake, FakeDevice().opener)
             else:
-                source = open_source(CameraConfig(source=targets[kind]), pace, lambda: start_ns, open_device)
+                camera = CameraConfig(source=targets[kind])
+                source = open_source(camera, pace, lambda: start_ns, open_device=open_device)
             sources.append(source)
             return source
 

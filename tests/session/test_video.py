@@ -23,7 +23,7 @@ from pose_rig.session.video import SessionVideo
 from pose_rig.session.video_decoder import Decoder, VideoDecoder, decoded_frames
 from pose_rig.video.encoder import Encoder, JpegEncoder, open_h264
 from pose_rig.wire.bus import Receiver
-from pose_rig.wire.jobs import CameraJob
+from pose_rig.wire.jobs import CameraJob, WallClock
 from pose_rig.wire.messages import Health, Keypoints2D, Message
 from pose_rig.wire.records import VideoFrame
 
@@ -268,7 +268,7 @@ def test_a_camera_process_detects_on_recorded_frames(h264: list[VideoFrame], tmp
     except AssetError as error:
         pytest.skip(str(error))
 
-    def open_source(camera: CameraConfig, pace: Pace, start: Callable[[], int]) -> Source:
+    def open_source(camera: CameraConfig, pace: Pace, start: Callable[[], int], clock: WallClock) -> Source:
         return PacedSource(SessionVideo(camera.name, lambda: iter(h264)), pace, start)
 
     messages: list[Message] = []

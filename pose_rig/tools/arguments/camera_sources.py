@@ -27,9 +27,14 @@ def ends_by_itself(camera: CameraConfig) -> bool:
     return source_kind(camera.source) in ("sim", "keypoints", "video")
 
 
+def is_remote(camera: CameraConfig) -> bool:
+    """Returns whether a camera is one of another machine, which sends its keypoints."""
+    return source_kind(camera.source) == "remote"
+
+
 def needs_detector(camera: CameraConfig) -> bool:
-    """Returns whether a camera gives images; the other sources contain keypoints."""
-    return source_kind(camera.source) not in ("sim", "keypoints")
+    """Returns whether a camera gives images here; the other sources contain keypoints."""
+    return source_kind(camera.source) not in ("sim", "keypoints", "remote")
 
 
 def sources(cams: Iterable[str]) -> list[str]:
@@ -45,7 +50,7 @@ def sources(cams: Iterable[str]) -> list[str]:
 
 
 def _expanded(item: str) -> Iterator[str]:
-    if not item or item.isdecimal() or item == "sim" or "://" in item or item.startswith("/dev/"):
+    if not item or item.isdecimal() or item == "sim" or item.startswith(("remote:", "/dev/")) or "://" in item:
         yield item
     elif Path(item).is_dir():
         yield from _videos(Path(item))

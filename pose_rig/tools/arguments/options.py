@@ -15,7 +15,8 @@ Cams = Annotated[
         metavar="A,B,C",
         rich_help_panel="Cameras",
         help="Index, device path or name, URL, video file, folder of videos, keypoint file (.npz: all its cameras), "
-        "sim or sim:4 (simulated cameras); or one rig.toml. Not needed with --phones.",
+        "sim or sim:4 (simulated cameras), remote:NAME (pose-rig camera on another machine); or one rig.toml. Not "
+        "needed with --phones.",
     ),
 ]
 Moving = Annotated[

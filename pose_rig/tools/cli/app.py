@@ -22,6 +22,7 @@ from pose_rig.tools.cli.plot import plot
 from pose_rig.tools.cli.recordings.batch import batch
 from pose_rig.tools.cli.recordings.process import process
 from pose_rig.tools.cli.recover import recover
+from pose_rig.tools.cli.remote.camera import camera
 from pose_rig.tools.cli.remote.keys import keys
 from pose_rig.tools.cli.replay import replay
 from pose_rig.tools.cli.rig import rig
@@ -33,7 +34,7 @@ from pose_rig.tools.cli.view import view
 # panel of the help → its commands, by name
 PANELS: dict[str, dict[str, Callable[..., None]]] = {
     "Capture": {"run": run, "demo": demo, "record": record, "rig": rig},
-    "Other machines": {"keys": keys},
+    "Other machines": {"camera": camera, "keys": keys},
     "Recordings": {"process": process, "batch": batch},
     "Sessions": {
         "replay": replay, "import": import_session, "convert": convert, "view": view, "plot": plot, "recover": recover,

@@ -27,6 +27,7 @@ def run(
     pose-rig run --cams 0,1,2                        three webcams
     pose-rig run --cams 0,1,2 --height 1.82          in metres
     pose-rig run --cams 0,rtsp://192.168.1.20/live   with a network camera
+    pose-rig run --cams 0,remote:hall --host 0.0.0.0 a camera of another machine
     pose-rig run --cams a.mp4,b.mp4 --pace all       every frame of two files
     pose-rig run --cams clips/ --pace all            all videos in a folder
     pose-rig run --cams 2d.npz --save poses.npz      2D keypoints, poses saved

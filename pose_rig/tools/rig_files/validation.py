@@ -7,7 +7,7 @@ from pose_rig.config import HEIGHT_RANGE_M, MAX_CAMERAS, MODELS, CameraConfig, C
 from pose_rig.errors import UsageError
 from pose_rig.lens import COEFFICIENTS
 from pose_rig.lifting.weights_file import check_is_graph
-from pose_rig.tools.arguments.camera_sources import source_kind
+from pose_rig.tools.arguments.camera_sources import is_remote, source_kind
 from pose_rig.tools.rig_files.rig_toml import check_solved, is_writable
 from pose_rig.wire.messages import MAX_IMAGE_SIDE_PX
 
@@ -16,13 +16,14 @@ DELAY_RANGE_MS = (0.0, 4000.0)  # beyond which nothing is learned from a late ca
 RATE_RANGE_HZ = (1.0, 500.0)
 STREAM_RATE_RANGE_HZ = (1.0, 240.0)
 WEB_PORT_RANGE = (0, 65000)
-RIG_PORT_RANGE = (0, 65534)  # the next higher port reports what is sent to engines
+RIG_PORT_RANGE = (0, 65533)  # the next port reports what is sent to engines, the one after it is for remote cameras
 REPEAT_RANGE = (1, 1000)
 FPS_RANGE = (0.1, 1000.0)
 SIDE_RANGE_PX = (16, MAX_IMAGE_SIDE_PX)
 FOCAL_RANGE_PX = (1.0, 1e6)
 POINT_RANGE_PX = (0.0, float(MAX_IMAGE_SIDE_PX))
 COEFFICIENT_RANGE = (-1000.0, 1000.0)
+SET_REMOTELY = ("size_px", "fps", "offset_ms", "repeat", "mirror")  # keys of a camera that its own machine reads
 OFFSET_RANGE_MS = (-86_400_000.0, 86_400_000.0)  # a day
 CUTOFF_RANGE_HZ = (0.01, 1000.0)
 BETA_RANGE = (0.0, 1000.0)
@@ -109,6 +110,22 @@ def _check_camera(camera: CameraConfig) -> None:
     for coefficient in camera.distortion:
         _in_range(f"coefficient of distortion of {camera.name}", coefficient, COEFFICIENT_RANGE, "")
     check_lens(camera)
+    if is_remote(camera):
+        _check_remote(camera)
+
+
+def _check_remote(camera: CameraConfig) -> None:
+    if camera.source != f"remote:{camera.name}":
+        raise UsageError(
+            f"{camera.source[:80]!r} does not name a remote camera of its own.",
+            "Write remote:NAME with letters, digits, . _ and -, every name once, as in `pose-rig camera --name`.",
+        )
+    plain = CameraConfig(source="")
+    if given := [key for key in SET_REMOTELY if getattr(camera, key) != getattr(plain, key)]:
+        raise UsageError(
+            f"{given[0]} of {camera.name} cannot be set here: it is a camera of another machine.",
+            "Leave it out; `pose-rig camera --help` has the options for that machine.",
+        )
 
 
 def check_lens(camera: CameraConfig) -> None:
@@ -158,7 +175,7 @@ def _check_phones(config: Config) -> None:
 
 
 def _check_pace(config: Config) -> None:
-    live = [camera.name for camera in config.camera if source_kind(camera.source) in ("webcam", "phone")]
+    live = [camera.name for camera in config.camera if source_kind(camera.source) in ("webcam", "phone", "remote")]
     if config.passes == 2 and live:
         raise UsageError(f"{live[0]} is live and has no second pass.", "Leave --passes out, or give files.")
     if config.passes == 2 and config.pace != "all":

@@ -14,7 +14,7 @@ from pose_rig.wire.services import FUSION
 STATUS_INTERVAL_S = 5.0
 COLUMNS = ("fps", "age ms", "dropped", "restarts", "agreement", "focal px", "pose")  # fit 80 characters
 MIN_TEXT_WIDTH = 12  # characters of a name and a state that a narrow terminal keeps
-_COLOURS = {"running": "green", "ready": "green", "ended": "dim", "starting": "yellow"}
+_COLOURS = {"running": "green", "ready": "green", "ended": "dim", "starting": "yellow", "waiting": "yellow"}
 
 
 def run_screen(console: Console, *, headless: bool) -> Screen[RunStatus]:
@@ -33,6 +33,7 @@ def render_table(status: RunStatus) -> RenderableType:
     parts: list[RenderableType] = [table]
     parts += [Text(f"{camera.name}: {camera.note}", style="yellow") for camera in cameras if camera.note]
     parts.append(Text(_fusion_line(status), no_wrap=True, overflow="ellipsis"))
+    parts += [Text(text, style="dim") for text in status.remote_clocks()]
     parts += [Text(text) for text in (status.recording(), status.streaming()) if text]
     if advice := status.advice():
         parts.append(Text(advice, style="yellow"))

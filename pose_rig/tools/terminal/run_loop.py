@@ -15,7 +15,7 @@ from pose_rig.tools.workers.plan import Plan
 from pose_rig.tools.workers.supervisor import Supervisor
 from pose_rig.wire.bus import Receiver
 from pose_rig.wire.messages import Command
-from pose_rig.wire.services import FUSION, HANG_TIMEOUT_S, RECORDER, RUN_TOPICS
+from pose_rig.wire.services import FUSION, GATEWAY, HANG_TIMEOUT_S, RECORDER, RUN_TOPICS
 
 POLL_MS = 50
 LOADING_NOTICE_S = 10.0  # fusion usually loads within one
@@ -91,6 +91,8 @@ class Run:
                 receiver.connect(self._plan.streams)
             if self._plan.web:
                 receiver.connect(self._plan.web.output)
+            if self._plan.gateway:
+                receiver.connect(self._plan.gateway.output)
             try:
                 with self._supervisor:
                     self._launch_ns = time.monotonic_ns()
@@ -138,9 +140,9 @@ class Run:
 
     def _cameras_ready(self, waited_ns: int) -> bool:
         """Returns whether the run can start; with pace ``all`` it can at once, since cameras wait for the start."""
-        workers, states = self._telemetry.workers, self._supervisor.states
+        workers = self._telemetry.workers
         return self._plan.config.pace == "all" or all(
-            states[camera.name].cause
+            self.status.process(camera.name).cause
             or (camera.name in workers and workers[camera.name].health.state in _STARTED_STATES)
             or waited_ns > (FILE_START_TIMEOUT_S if ends_by_itself(camera) else self._start_wait_s) * 1e9
             for camera in self._plan.config.camera
@@ -177,7 +179,7 @@ class Run:
         return time.monotonic_ns() - self._cameras_ended_ns > FUSION_END_TIMEOUT_S * 1e9
 
     def _cameras_ended(self) -> bool:
-        return all(self._supervisor.states[camera.name].ended for camera in self._plan.config.camera)
+        return all(camera.state == "ended" for camera in self.status.cameras())
 
     def _rig_clock_ns(self) -> int:
         """Returns the time of the rig clock: the machine's when live, otherwise that of the newest pose."""
@@ -187,7 +189,7 @@ class Run:
 
     def _print_events(self) -> None:
         """Prints new modes and details, and each error once; the supervisor reports why a worker exited."""
-        reporting = {FUSION, *(camera.name for camera in self._plan.config.camera)}
+        reporting = {FUSION, GATEWAY, *(camera.name for camera in self._plan.config.camera)}
         for name, worker in self._telemetry.workers.items():
             health = worker.health
             if name != RECORDER and health.detail:

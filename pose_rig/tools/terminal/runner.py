@@ -25,6 +25,10 @@ from pose_rig.tools.terminal.run_loop import Run
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import no_person_error, summary
 from pose_rig.tools.workers.plan import Plan, plan
+from pose_rig.web.network import ANY, lan_addresses
+from pose_rig.wire.bus import is_loopback
+from pose_rig.wire.jobs import GatewayJob
+from pose_rig.wire.services import POSE_PORT, REMOTE_PORT_OFFSET
 
 
 def run_rig(
@@ -58,15 +62,27 @@ def run_rig(
     check_outputs(config, force=force, sources=[Path(camera.source) for camera in config.camera], own=own)
     check_readable(config)
     console = Console()
-    ready = plan(config, _detector_path(config, console), cores=cores)
+    ready = plan(config, detector_path(config, console), cores=cores)
     remove_replaced(config, force=force)
     names = ", ".join(camera.name for camera in config.camera)
     console.print(f"Starting {len(config.camera)} camera(s): {names}. Poses on {ready.output}.")
+    if ready.gateway:
+        console.print(_how_to_join(ready.gateway))
     if solved := [camera.name for camera in config.camera if camera.solved]:
         console.print(f"Using the saved camera poses of {', '.join(solved)}; they are checked in the first seconds.")
     if config.rig and not is_writable(Path(config.rig)):
         console.print(f"{config.rig} is not writable: the solved rig of this run will not be saved.")
     return run_plan(ready, console, rig_file, stop_when=stop_when, headless=headless, debug=debug)
+
+
+def _how_to_join(job: GatewayJob) -> str:
+    """Returns what to type on the machines of the remote cameras."""
+    host, _, port = job.endpoint.removeprefix("tcp://").rpartition(":")
+    only_here = "" if not is_loopback(job.endpoint) else " (on this machine only: --host 0.0.0.0 lets others join)"
+    place = host if host not in (*ANY, "[::]") else next(iter(lan_addresses()), "HOST")
+    to = place if int(port) == POSE_PORT + REMOTE_PORT_OFFSET else f"{place}:{port}"
+    commands = " or ".join(f"pose-rig camera --cam 0 --name {name} --to {to} --key KEY" for name in job.cameras)
+    return f"Remote cameras join with: {commands}{only_here}. `pose-rig keys` shows the key."
 
 
 def run_plan(
@@ -150,7 +166,7 @@ def _partial_poses(save: str) -> list[str]:
     return [f"The poses so far are in {partial}: `pose-rig recover {partial}` makes a poses file of them."]
 
 
-def _detector_path(config: Config, console: Console) -> str:
+def detector_path(config: Config, console: Console) -> str:
     """Returns the path of the detector model, downloaded if necessary; empty if no camera needs one."""
     if not any(needs_detector(camera) for camera in config.camera):
         return ""

@@ -10,7 +10,7 @@ from pose_rig.config import ASSUMED_HEIGHT_M, Config
 from pose_rig.tools.terminal.telemetry import Telemetry
 from pose_rig.tools.workers.supervisor import WorkerState
 from pose_rig.wire.messages import CameraState, Health, Target
-from pose_rig.wire.services import FUSION, RECORDER, REPORT_STALE_S, STREAMS
+from pose_rig.wire.services import FUSION, GATEWAY, RECORDER, REPORT_STALE_S, STREAMS
 
 UNREPORTED_FRAMES = 2  # sent before the system reports that a port is closed
 
@@ -61,6 +61,10 @@ class RunStatus:
     def cameras(self) -> list[CameraStatus]:
         """Returns the cameras in their order."""
         return [self._camera(camera.name) for camera in self.config.camera]
+
+    def process(self, camera: str) -> WorkerState:
+        """Returns the process of a camera; of a remote one, that of the worker that receives from it."""
+        return self.states[camera] if camera in self.states else self.states[GATEWAY]
 
     def health(self, worker: str) -> Health | None:
         """Returns the newest report of a worker, None if there is none."""
@@ -135,12 +139,17 @@ class RunStatus:
         """Returns one sentence per target: how many frames were sent to it."""
         return [_stream_total(target) for target in self.telemetry.streams.targets] if self.telemetry.streams else []
 
+    def remote_clocks(self) -> list[str]:
+        """Returns one sentence per remote camera whose clock is known."""
+        clocks = ((camera.name, camera.health, clock_text(camera.health)) for camera in self.cameras())
+        return [f"{name}: on {health.host}, whose {text}." for name, health, text in clocks if text]
+
     def advice(self) -> str:
         """Returns why the rig is not solved yet and what would help, empty if nothing is needed."""
         return self.telemetry.rig.note if self.telemetry.rig else ""
 
     def _camera(self, name: str) -> CameraStatus:
-        process, worker = self.states[name], self.telemetry.workers.get(name)
+        process, worker = self.process(name), self.telemetry.workers.get(name)
         health = worker.health if worker else Health(worker=name, t_ns=0, state="starting")
         frames = worker.frames.total if worker else 0
         calibration = self.telemetry.camera(name)
@@ -157,13 +166,13 @@ class RunStatus:
             has_frames=has_frames,
             frames=frames,
             dropped=worker.dropped.total if worker else 0,
-            restarts=process.restarts,
+            restarts=process.restarts if name in self.states else health.restarts,
             error=error,
             note=error or (calibration.note if calibration else "") or waiting,
         )
 
     def _state(self, name: str) -> str:
-        process, worker = self.states[name], self.telemetry.workers.get(name)
+        process, worker = self.process(name), self.telemetry.workers.get(name)
         now_ns = time.monotonic_ns()
         if process.ended:
             return "ended"
@@ -174,7 +183,20 @@ class RunStatus:
         age_ns = now_ns - worker.received_ns
         if self.config.pace == "realtime" and age_ns > REPORT_STALE_S * 1e9 and process.running:
             return f"no report for {age_ns / 1e9:.0f} s"
+        if name not in self.states and worker.health.state == "starting":
+            return "waiting"  # for a remote camera
         return worker.health.state
+
+
+def clock_text(health: Health) -> str:
+    """Returns how the clock of a remote camera's machine differs from that of the rig; empty if there is nothing."""
+    if health.clock_offset_s is None or health.clock_uncertainty_s is None:
+        return ""
+    offset_s, drift_ppm = -health.clock_offset_s, -1e6 * health.clock_drift
+    direction = "ahead" if offset_s >= 0 else "behind"
+    return (
+        f"clock is {abs(offset_s):.4f} s {direction} ±{1e3 * health.clock_uncertainty_s:.1f} ms, {drift_ppm:+.0f} ppm"
+    )
 
 
 def _stream_total(target: Target) -> str:

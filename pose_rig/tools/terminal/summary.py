@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from pose_rig.errors import PoseRigError
-from pose_rig.tools.terminal.status import CameraStatus, RunStatus
+from pose_rig.tools.terminal.status import CameraStatus, RunStatus, clock_text
 from pose_rig.tools.terminal.telemetry import Telemetry
 from pose_rig.wire.messages import NO_PERSON
 from pose_rig.wire.services import FUSION
@@ -86,7 +86,7 @@ def _camera_line(camera: CameraStatus, telemetry: Telemetry) -> str:
     if not camera.has_frames or camera.name not in telemetry.workers:
         dropped = [f"{camera.dropped} dropped"] if camera.dropped else []
         facts = [f"{camera.name} delivered no frame", *dropped, *restarts]
-        starting = camera.state == "starting"
+        starting = camera.state in ("starting", "waiting")
         reason = "It was not ready when the run ended." if starting else "The run ended before its first one."
         return f"  {', '.join(facts)}. {camera.error or reason}"
     seconds = (telemetry.workers[camera.name].last_frame_ns - telemetry.start_ns) / 1e9
@@ -94,6 +94,8 @@ def _camera_line(camera: CameraStatus, telemetry: Telemetry) -> str:
     agreement = (known.agreement or known.health) if known else None
     facts = [f"{camera.frames} frames", f"{rate_hz:.1f} fps", f"{camera.dropped} dropped"]
     facts += [f"agreement {agreement:.0%}" if agreement else "no person detected", *restarts]
+    if clock := clock_text(camera.health):
+        facts.append(clock)
     note = "" if camera.note == NO_PERSON else camera.note  # true of the last frames only
     return f"  {camera.name}: {', '.join(facts)}. {camera.error or note}".rstrip()
 

@@ -1,5 +1,6 @@
 """The endpoints of a run on this machine (docs/wire.md has the table), and the keys that they require."""
 
+import errno
 import os
 import random
 import socket
@@ -11,8 +12,10 @@ from dataclasses import dataclass
 
 from pose_rig.config import Config
 from pose_rig.errors import UsageError
+from pose_rig.tools.arguments.camera_sources import is_remote
+from pose_rig.web.network import listening_hosts
 from pose_rig.wire.authentication import Keys, generate_keys
-from pose_rig.wire.services import LOOPBACK, STREAMS_PORT_OFFSET
+from pose_rig.wire.services import LOOPBACK, REMOTE_PORT_OFFSET, STREAMS_PORT_OFFSET
 
 FREE_PORTS = range(20_000, 32_768)  # below the ports that systems assign to outgoing connections
 MAX_TRIES = 100
@@ -33,18 +36,18 @@ class PortReservation:
         self._sockets: list[socket.socket] = []
         self.release = weakref.finalize(self, _close, self._sockets)
 
-    def check(self, port: int) -> int:
-        """Returns a given port, and keeps it until `release`.
+    def check(self, port: int, host: str = LOOPBACK) -> int:
+        """Returns a given port of an address of this machine, and keeps it until `release`.
 
         Raises:
             UsageError: It is taken.
         """
-        self._sockets.append(_bound(port, reuse=os.name == "posix"))  # that of a run that has just ended is free
+        self._sockets.append(_bound(port, host, reuse=os.name == "posix"))  # that of a run that has just ended is free
         return port
 
-    def choose(self) -> int:
-        """Returns a free port, and keeps it."""
-        chosen = _bound_somewhere()
+    def choose(self, host: str = LOOPBACK) -> int:
+        """Returns a free port of an address of this machine, and keeps it."""
+        chosen = _bound_somewhere(host)
         self._sockets.append(chosen)
         return int(chosen.getsockname()[1])
 
@@ -80,6 +83,7 @@ class Endpoints:
         recorder: (where the recorder receives, where it publishes); None if nothing can be recorded.
         reservation: Keeps their ports from other runs; to be referred to until the end of this one.
         web: Of the web worker; None if there are no pages.
+        gateway: (where remote cameras connect, where the worker that receives from them publishes); None without any.
     """
 
     keys: Keys
@@ -91,6 +95,7 @@ class Endpoints:
     recorder: tuple[str, str] | None
     reservation: PortReservation
     web: "WebEndpoints | None" = None
+    gateway: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +135,12 @@ def free_endpoints(config: Config, inputs: int) -> Endpoints:
     """
     reservation = PortReservation()
 
-    def free(port: int = 0) -> str:
-        return f"tcp://{LOOPBACK}:{reservation.check(port) if port else reservation.choose()}"
+    def free(port: int = 0, host: str = LOOPBACK) -> str:
+        bracketed = f"[{host}]" if ":" in host else host
+        return f"tcp://{bracketed}:{reservation.check(port, host) if port else reservation.choose(host)}"
 
-    streaming = config.stream.has_receivers
+    streaming, remote = config.stream.has_receivers, any(map(is_remote, config.camera))
+    remote_port = config.port + REMOTE_PORT_OFFSET if config.port else 0
     endpoints = Endpoints(
         keys=generate_keys(),
         output=free(config.port),
@@ -144,6 +151,7 @@ def free_endpoints(config: Config, inputs: int) -> Endpoints:
         recorder=(free(), free()) if config.record or records_on_request(config) else None,
         reservation=reservation,
         web=_web_endpoints(config, reservation, free) if config.serves_pages else None,
+        gateway=(free(remote_port, listening_hosts(config.host, phones=False)[-1]), free()) if remote else None,
     )
     reservation.let_workers_listen()
     return endpoints
@@ -155,8 +163,6 @@ def _web_endpoints(config: Config, reservation: PortReservation, free: Callable[
     Raises:
         UsageError: ``--host`` is not of this machine, or no port is free.
     """
-    from pose_rig.web.network import listening_hosts
-
     hosts = listening_hosts(config.host, phones=bool(config.phone_cameras))
     wanted = config.web_port
     ports = range(wanted, wanted + WEB_PORT_TRIES) if wanted else random.sample(FREE_PORTS, MAX_TRIES)
@@ -168,33 +174,36 @@ def _web_endpoints(config: Config, reservation: PortReservation, free: Callable[
     return WebEndpoints(hosts, ports[-1], free(), free(), free())
 
 
-def _bound_somewhere() -> socket.socket:
+def _bound_somewhere(host: str) -> socket.socket:
     """Returns a socket bound to a free port."""
     for port in random.sample(FREE_PORTS, MAX_TRIES):
         with suppress(UsageError):
-            return _bound(port, reuse=False)
-    return _bound(0, reuse=False)
+            return _bound(port, host, reuse=False)
+    return _bound(0, host, reuse=False)
 
 
-def _bound(port: int, *, reuse: bool) -> socket.socket:
+def _bound(port: int, host: str, *, reuse: bool) -> socket.socket:
     """Returns a bound socket that does not listen.
 
     Args:
         port: Its port, 0 for any.
+        host: Its address, one of this machine.
         reuse: Accept a port that others have bound too, if none of them listens and all allow it.
 
     Raises:
-        UsageError: The port is taken.
+        UsageError: The port is taken, or the address is not one of this machine.
     """
-    probe = socket.socket()
+    probe = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse))
     try:
-        probe.bind((LOOPBACK, port))
+        probe.bind((host, port))
     except (OSError, OverflowError) as error:
         probe.close()
         raise UsageError(
-            f"Cannot listen on tcp://{LOOPBACK}:{port}: {getattr(error, 'strerror', None) or error}.",
-            "Is another rig running? Choose another port with --port, 0 for any free one.",
+            f"Cannot listen on tcp://{host}:{port}: {getattr(error, 'strerror', None) or error}.",
+            "Is another rig running? Choose another port with --port, 0 for any free one."
+            if host == LOOPBACK or getattr(error, "errno", None) == errno.EADDRINUSE
+            else "--host takes an address of this machine; 0.0.0.0 stands for all of them.",
         ) from error
     return probe
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pose_rig.config import CameraConfig, Pace
 from pose_rig.errors import EngineError
 from pose_rig.tools.workers.build_note import engine_folder, write_build_note
-from pose_rig.wire.jobs import CameraJob, FusionJob, RecordJob, ReplayJob, StreamJob, WebJob
+from pose_rig.wire.jobs import CameraJob, FusionJob, GatewayJob, RecordJob, ReplayJob, StreamJob, WallClock, WebJob
 from pose_rig.wire.messages import Health
 from pose_rig.wire.services import FUSION
 
@@ -60,6 +60,13 @@ def run_streams(job: StreamJob, stop: Event, start_ns: "Synchronized[int]") -> N
     from pose_rig.streaming.process import main
 
     main(job, stop)
+
+
+def run_gateway(job: GatewayJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    """Runs the worker that receives from cameras of other machines."""
+    from pose_rig.remote.gateway import main
+
+    main(job, stop, start_ns)
 
 
 def run_recorder(job: RecordJob, stop: Event, start_ns: "Synchronized[int]") -> None:
@@ -113,7 +120,7 @@ def recorded_provider(path: str) -> str:
     return ""
 
 
-def _open_recorded(camera: CameraConfig, pace: Pace, start: Callable[[], int]) -> "Source":
+def _open_recorded(camera: CameraConfig, pace: Pace, start: Callable[[], int], clock: WallClock) -> "Source":
     """Returns the recorded video of a camera as a source."""
     from pose_rig.capture.recording import PacedSource
     from pose_rig.session.draw.images import video_topic
@@ -122,4 +129,5 @@ def _open_recorded(camera: CameraConfig, pace: Pace, start: Callable[[], int]) -
 
     session = Session(camera.source)
     total = session.topics.get(video_topic(camera.name))
-    return PacedSource(SessionVideo(camera.name, lambda: session.video_frames(camera.name), total), pace, start)
+    video = SessionVideo(camera.name, lambda: session.video_frames(camera.name), total)
+    return PacedSource(video, pace, start, clock=clock)

@@ -6,14 +6,23 @@ import msgspec
 
 from pose_rig.assets.private_file import config_folder
 from pose_rig.config import PHONE, CameraConfig, Config, Origin
+from pose_rig.remote.key import curve_keys, machine_key
 from pose_rig.tools.arguments.camera_list import without_passwords
-from pose_rig.tools.arguments.camera_sources import ends_by_itself, needs_detector
+from pose_rig.tools.arguments.camera_sources import ends_by_itself, is_remote, needs_detector
 from pose_rig.tools.workers.endpoints import Endpoints, PortReservation, free_endpoints
-from pose_rig.tools.workers.mains import run_camera, run_fusion, run_recorder, run_replay, run_streams, run_web
+from pose_rig.tools.workers.mains import (
+    run_camera,
+    run_fusion,
+    run_gateway,
+    run_recorder,
+    run_replay,
+    run_streams,
+    run_web,
+)
 from pose_rig.tools.workers.supervisor import STOP_TIMEOUT_S, Worker
 from pose_rig.wire.authentication import Keys
-from pose_rig.wire.jobs import CameraJob, FusionJob, RecordJob, ReplayJob, StreamJob, WebJob
-from pose_rig.wire.services import FUSION, RECORDER, STREAMS, WEB
+from pose_rig.wire.jobs import CameraJob, FusionJob, GatewayJob, RecordJob, ReplayJob, StreamJob, WebJob
+from pose_rig.wire.services import FUSION, GATEWAY, RECORDER, STREAMS, WEB
 from pose_rig.wire.tokens import Tokens
 
 SAVE_TIMEOUT_S = 20.0  # to write an hour of poses to a slow disk; a second Ctrl-C ends it
@@ -36,6 +45,7 @@ class Plan:
         streams: The streams worker publishes here for the workers of this run; empty if nothing is streamed.
         web: The job of the web worker; None if there are no pages.
         commands: Fusion receives the commands of the user here; empty if it accepts none.
+        gateway: The job of the worker that receives from remote cameras; None if the rig has none.
     """
 
     config: Config
@@ -48,6 +58,7 @@ class Plan:
     streams: str = ""
     web: WebJob | None = None
     commands: str = ""
+    gateway: GatewayJob | None = None
 
 
 def plan(config: Config, model: str, unix_from_rig_ns: int | None = None, cores: int | None = None) -> Plan:
@@ -61,6 +72,7 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None, cores:
 
     Raises:
         UsageError: The port is taken.
+        PoseRigError: There are remote cameras, and the key of this machine cannot be read or made.
     """
     at = free_endpoints(config, len(config.camera) if config.pace == "all" else 1)
     recording = _record_job(config, at, "live" if config.pace == "realtime" else "files", unix_from_rig_ns)
@@ -79,7 +91,10 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None, cores:
         )
         return Worker(camera.name, run_camera, job, fail_on_error=ends_by_itself(camera))
 
-    cameras = (camera_worker(index, camera) for index, camera in enumerate(config.camera))
+    cameras = [camera_worker(index, camera) for index, camera in enumerate(config.camera) if not is_remote(camera)]
+    gateway = _gateway_job(config, at, recording)
+    if gateway:
+        cameras.append(Worker(GATEWAY, run_gateway, gateway))
     fusion_job = _fusion_job(config, at, recording, cores)
     fusion = Worker(FUSION, run_fusion, fusion_job, required=True, stop_timeout_s=_fusion_timeout_s(config))
     pages = _web_job(config, at, live=config.pace == "realtime")
@@ -96,7 +111,16 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None, cores:
         at.streams_internal,
         pages,
         commands,
+        gateway,
     )
+
+
+def _gateway_job(config: Config, at: Endpoints, recording: RecordJob | None) -> GatewayJob | None:
+    if at.gateway is None:
+        return None
+    names = tuple(camera.name for camera in config.camera if is_remote(camera))
+    video = recording.input if recording and config.video else ""
+    return GatewayJob(names, at.gateway[0], curve_keys(machine_key()), at.inputs[0], at.gateway[1], video, at.keys)
 
 
 def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int, cores: int | None = None) -> Plan:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError, UsageError
 from pose_rig.tools.arguments.camera_list import config_of, mark_moving, with_phones
-from pose_rig.tools.arguments.camera_sources import ends_by_itself, needs_detector, source_kind
+from pose_rig.tools.arguments.camera_sources import ends_by_itself, is_remote, needs_detector, source_kind
 
 
 def names(cams: str) -> list[str]:
@@ -38,6 +38,7 @@ def keypoint_file(path: Path, views: int, **more: object) -> Path:
     [
         ("0", "webcam"), ("sim", "sim"), ("/dev/video2", "webcam"), ("rtsp://a:b@host/x", "url"),
         ("a.npz", "keypoints"), ("a.mp4", "video"), ("clips/a", "video"), ("C920 Pro", "webcam"), ("phone", "phone"),
+        ("remote:hall", "remote"),
     ],
 )  # fmt: skip
 def test_the_kind_of_a_source(source: str, kind: str) -> None:
@@ -50,6 +51,14 @@ def test_names_come_from_the_sources(clip: Path) -> None:
 
 def test_equal_names_are_numbered(clip: Path) -> None:
     assert names(f"{clip},{clip},{clip}") == ["left_side", "left_side-2", "left_side-3"]
+
+
+def test_a_camera_of_another_machine_has_the_name_that_is_given() -> None:
+    local, remote = config_of("sim:1,remote:hall").camera
+    assert (remote.name, remote.source) == ("hall", "remote:hall")
+    assert not needs_detector(remote)
+    assert not ends_by_itself(remote)
+    assert (is_remote(remote), is_remote(local)) == (True, False)
 
 
 def test_names_of_workers_are_reserved() -> None:

@@ -36,7 +36,7 @@ def pose_rig_process(*arguments: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (["run"], 2, "Missing option '--cams'"),
+        (["run"], 2, "No camera is given. Add --cams 0,1,2 or --phones 3"),
         (["run", "--cams", "missing.mp4"], 2, "There is no file missing.mp4."),
         (["run", "--cams", "missing.npz"], 2, "There is no file missing.npz."),
         (["run", "--cams", "missing.toml"], 2, "Cannot read missing.toml: No such file or directory."),
@@ -57,13 +57,26 @@ def pose_rig_process(*arguments: str) -> tuple[int, str]:
         (["run", "--cams", "sim", "--rig", "rig.txt"], 2, "Cannot save a rig to rig.txt."),
         (["run", "--cams", "sim", "--model", "huge"], 2, "There is no detector model 'huge'."),
         (["run", "--cams", "sim", "--moving", "0", "--moving", "7"], 2, "Unknown camera '7' in --moving."),
+        (["run", "--cams", "sim,remote:a b"], 2, "'remote:a b' does not name a remote camera of its own."),
+        (["run", "--cams", "sim,remote:a", "--host", "192.0.2.1"], 2, "--host takes an address of this machine"),
+        (["camera", "--to", "rig"], 2, "Missing option '--cam'"),
+        (["camera", "--cam", "sim", "--to", "rig", "--key", "short"], 2, "That is not a key for remote cameras"),
+        (["camera", "--cam", "sim:2", "--to", "rig", "--key", "short"], 2, "sim:2 has 2 cameras. Start one"),
+        (["camera", "--cam", "remote:a", "--to", "rig", "--key", "short"], 2, "is a camera of another machine. Give"),
+        (["camera", "--cam", "sim", "--to", ":5", "--key", "short"], 2, "':5' has no host."),
+        (["camera", "--cam", "sim", "--to", "rig", "--name", "a b"], 2, "'a b' is not a valid camera name."),
+        (["camera", "--cam", "sim", "--to", "rig", "--size", "640"], 2, "'640' is not an image size."),
+        (["camera", "--cam", "sim", "--to", "rig"], 2, "No key is given, and none is stored on this machine."),
         (["frobnicate"], 2, "No such command 'frobnicate'"),
         (["rnu"], 2, "No such command 'rnu'. Did you mean 'run'?"),
         (["run", "--camz", "0"], 2, "No such option: --camz"),
         (["replay", "a.mcap", "b.mcap"], 2, "Got unexpected extra argument"),
     ],
 )  # fmt: skip
-def test_wrong_use_ends_in_one_sentence(arguments: list[str], code: int, text: str) -> None:
+def test_wrong_use_ends_in_one_sentence(
+    arguments: list[str], code: int, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     got, output = pose_rig(*arguments)
     assert " ".join(output.split()).count(text) == 1, output
     assert "Traceback" not in output
@@ -169,7 +182,7 @@ def test_the_help_groups_options() -> None:
     found = panels(pose_rig("run", "--help")[1])
     assert list(found) == ["Options", "Cameras", "Rig", "Output", "Detection and fusion", "Engines"]
     assert found["Cameras"] == ["--cams", "--moving"]
-    assert found["Output"] == ["--port", "--save", "--record", "--video"]
+    assert found["Output"] == ["--port", "--save", "--record", "--video", "--view", "--host", "--web-port"]
     assert found["Options"] == ["--force", "--headless", "--debug", "--help"]
     assert "--vmc" in found["Engines"]
     assert "--height" in found["Rig"]

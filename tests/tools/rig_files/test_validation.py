@@ -1,6 +1,7 @@
 import math
 from typing import Any
 
+import msgspec
 import pytest
 
 from pose_rig.config import CameraConfig, Config, DetectorConfig, FusionConfig, StreamConfig
@@ -13,6 +14,28 @@ def test_a_live_camera_has_no_second_pass() -> None:
     with pytest.raises(UsageError, match=r"^left is live and has no second pass. Leave --passes out, or give"):
         check_config(Config(camera=cameras, passes=2))
     check_config(Config(camera=cameras[:1], passes=2, pace="all"))
+
+
+def remote(source: str, name: str, **more: Any) -> Config:
+    return Config(camera=(CameraConfig(source=source, name=name, **more),))
+
+
+@pytest.mark.parametrize(("source", "name"), [("remote:", "camera"), ("remote:a b", "a_b"), ("remote:hall", "hall-2")])
+def test_a_remote_camera_needs_a_valid_name_of_its_own(source: str, name: str) -> None:
+    with pytest.raises(UsageError, match="does not name a remote camera of its own"):
+        check_config(remote(source, name))
+
+
+@pytest.mark.parametrize("more", [{"fps": 30.0}, {"mirror": True}, {"size_px": (640, 480)}, {"offset_ms": 5.0}])
+def test_what_the_other_machine_reads_cannot_be_set_here(more: dict[str, Any]) -> None:
+    check_config(remote("remote:hall", "hall", focal_px=900.0, moving=True))
+    with pytest.raises(UsageError, match=f"^{next(iter(more))} of hall cannot be set here"):
+        check_config(remote("remote:hall", "hall", **more))
+
+
+def test_a_remote_camera_is_live() -> None:
+    with pytest.raises(UsageError, match=r"^hall is live; pace `all` reads every frame of files"):
+        check_config(msgspec.structs.replace(remote("remote:hall", "hall"), pace="all"))
 
 
 @pytest.mark.parametrize("repeat", [0, -1, 5000])
