@@ -21,7 +21,9 @@ from pose_rig.tools.workers.build_note import engine_folder
 from pose_rig.wire.bus import Delivery, Receiver, Sender
 from pose_rig.wire.messages import Health
 
-PACKAGES = ("numpy", "mediapipe", "onnxruntime", "pyzmq", "msgspec", "rich", "typer")
+PACKAGES = (
+    "numpy", "mediapipe", "onnxruntime", "pyzmq", "msgspec", "rich", "typer", "aiohttp", "cryptography",
+)  # fmt: skip
 # Distributions with the same files: of two that are installed, one overwrites the other wholly or in part.
 CONFLICTING = {
     "cv2": (
@@ -227,6 +229,26 @@ def loopback() -> Iterator[Finding]:
         yield Finding("ok", "network", f"loopback {milliseconds:.2f} ms per message")
 
 
+def phones() -> Iterator[Finding]:
+    """Checks whether phones reach this machine, whether its certificate can be kept, and H.264."""
+    from pose_rig.assets.private_file import config_folder
+    from pose_rig.video.h264_support import has_h264
+    from pose_rig.web.network import lan_addresses
+
+    addresses = lan_addresses()
+    if not addresses:
+        yield Finding("warn", "phones", "This machine is in no network.", "Phones need a Wi-Fi that both are in.")
+    else:
+        yield Finding("ok", "phones", f"They reach this machine at {', '.join(addresses)}.")
+    folder = config_folder()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(existing, os.W_OK):
+        yield Finding("warn", "phones", f"Their certificate cannot be saved in {folder}.", "Make it writable.")
+    if not has_h264():
+        text = "They send JPEG, ten times the data of H.264."
+        yield Finding("ok", "phones", text, f"For H.264: {installer().with_extra('video')}")
+
+
 def disk() -> Iterator[Finding]:
     """Checks the free space on the disk of the current folder."""
     here = Path.cwd()
@@ -260,5 +282,6 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     training,
     cameras,
     loopback,
+    phones,
     disk,
 )

@@ -14,12 +14,14 @@ from pose_rig.tools.cli.checks import (
     loopback,
     models,
     packages,
+    phones,
     providers,
     python,
     telemetry,
     training,
 )  # fmt: skip
 from pose_rig.torch_build import torch_build
+from pose_rig.web.network import lan_addresses
 
 PIP = Installer("pip", Path("/env"))
 
@@ -128,3 +130,13 @@ def test_where_the_packages_of_the_gpu_are_installed_the_missing_driver_is_named
     else:
         assert found[-1].text.startswith(f"NVIDIA driver ({DRIVER}) is missing: ")
         assert len([finding for finding in found if finding.status == "warn"]) == 1 + len(missing)
+
+
+def test_phones_are_given_the_addresses_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    first, *_ = phones()
+    if addresses := lan_addresses():
+        assert (first.status, first.text) == ("ok", f"They reach this machine at {', '.join(addresses)}.")
+    else:
+        assert (first.status, first.text) == ("warn", "This machine is in no network.")
+    assert list(tmp_path.iterdir()) == []  # nothing is made
