@@ -4,18 +4,21 @@ import multiprocessing
 import os
 import random
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.live.malformed import DIALOGUES, Dialogue, datagram, half_open, reader
+from benchmarks.live.malformed import DIALOGUES, Dialogue, datagram, endless, half_open, reader, secured
 
 LOOPBACK = "127.0.0.1"
 TIMEOUT_S = 0.05  # of one message; a peer that does not read is left
 NICENESS = 5  # its own computing time is not the rig's
+TLS_TIMEOUT_S = 2.0
 HALF_OPEN = 500
+ENDLESS = 30
 HELD_S = 3.0
 
 
@@ -46,7 +49,7 @@ class Attack:
         context = multiprocessing.get_context("spawn")
         self._result, theirs = context.Pipe(duplex=False)
         self._started, begun = context.Pipe(duplex=False)
-        self._process = context.Process(target=_run, args=(theirs, begun, function, arguments))
+        self._process = context.Process(target=_run, args=(theirs, begun, function, arguments), daemon=True)
         self._process.start()
         self._started.recv()
 
@@ -69,13 +72,28 @@ def _run(result: Any, begun: Any, function: Callable[..., Sent], arguments: Sequ
     result.send(function(*arguments))
 
 
-def malformed_tcp(port: int, messages: int, seed: int, dialogues: Sequence[Dialogue] = DIALOGUES) -> Sent:
+def malformed_tcp(port: int, messages: int, seed: int) -> Sent:
     """Sends messages of every protocol, one connection after the other."""
+    return _attack(lambda: socket.create_connection((LOOPBACK, port), timeout=TIMEOUT_S), messages, seed, DIALOGUES)
+
+
+def malformed_tls(port: int, messages: int, seed: int, paths: Sequence[str]) -> Sent:
+    """Sends messages within TLS, to paths that are served among others."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    def connect() -> socket.socket:
+        return context.wrap_socket(socket.create_connection((LOOPBACK, port), timeout=TLS_TIMEOUT_S))
+
+    return _attack(connect, messages, seed, secured(paths))
+
+
+def _attack(connect: Callable[[], socket.socket], messages: int, seed: int, dialogues: Sequence[Dialogue]) -> Sent:
     draw = random.Random(seed)  # noqa: S311
     sent = connections = refused = 0
     while sent < messages:
         try:
-            connection = socket.create_connection((LOOPBACK, port), timeout=TIMEOUT_S)
+            connection = connect()
         except OSError:
             refused += 1
             time.sleep(0.01)
@@ -102,6 +120,8 @@ def _converse(connection: socket.socket, dialogue: Iterator[bytes], most: int) -
 
 
 def _discard(connection: socket.socket) -> None:
+    if isinstance(connection, ssl.SSLSocket):
+        return  # what it sends back fits into the buffers
     with suppress(BlockingIOError):
         connection.recv(1 << 16, socket.MSG_DONTWAIT)
 
@@ -114,6 +134,32 @@ def malformed_udp(port: int, messages: int, seed: int) -> Sent:
             with suppress(OSError):
                 sender.sendto(datagram(draw), (LOOPBACK, port))
     return Sent(messages)
+
+
+def endless_messages(port: int, seed: int, count: int = ENDLESS, held_s: float = HELD_S) -> Sent:
+    """Opens connections, and sends on all of them without an end."""
+    draw = random.Random(seed)  # noqa: S311
+    open_now = {}
+    sent = 0
+    for _ in range(count):
+        begin, repeated = endless(draw)
+        connection = socket.create_connection((LOOPBACK, port), timeout=TIMEOUT_S)
+        connection.sendall(begin)
+        connection.setblocking(False)
+        open_now[connection] = repeated
+    end_s = time.monotonic() + held_s
+    while open_now and time.monotonic() < end_s:
+        for connection, repeated in list(open_now.items()):
+            try:
+                sent += connection.send(repeated) // 202
+            except BlockingIOError:
+                continue
+            except OSError:
+                del open_now[connection]
+                connection.close()
+    for connection in open_now:
+        connection.close()
+    return Sent(sent, count)
 
 
 def half_open_connections(port: int, seed: int, count: int = HALF_OPEN, held_s: float = HELD_S) -> Sent:

@@ -72,11 +72,15 @@ class DisturbedRig:
     session: Path
     events: list[Event] = field(default_factory=list)
 
-    def disturb(self, draw: random.Random) -> None:
+    def disturb_at_random(self, draw: random.Random) -> None:
         """Does something at random, and waits until it is overcome."""
         workers = self.rig.workers()
         kind = draw.choice(("killed", "killed", "frozen", "cut"))
-        worker = self._url_camera() if kind == "cut" else draw.choice(sorted(workers))
+        self.disturb(kind, self._url_camera() if kind == "cut" else draw.choice(sorted(workers)))
+
+    def disturb(self, kind: str, worker: str) -> None:
+        """Kills or freezes a worker, or cuts the network camera, and waits until it is overcome."""
+        workers = self.rig.workers()
         at_ns = time.monotonic_ns()
         if kind == "killed":
             os.kill(workers[worker], signal.SIGKILL)
@@ -133,7 +137,7 @@ def chaos(args: argparse.Namespace, folder: Path) -> tuple[DisturbedRig, list[st
         disturbed = start(stack, folder)
         end_s = time.monotonic() + 60 * args.minutes
         while time.monotonic() < end_s:
-            disturbed.disturb(draw)
+            disturbed.disturb_at_random(draw)
             time.sleep(draw.uniform(*(PAUSE_S if not args.quick else (0.5, 1.0))))
         code = disturbed.rig.stop()
         found = [f"exit code {code}"] * bool(code)
@@ -153,16 +157,16 @@ def kill_supervisor(folder: Path) -> tuple[DisturbedRig, list[str]]:
         return disturbed, [f"{pid} is left after the supervisor was killed" for pid in left(disturbed.rig)]
 
 
-def start(stack: ExitStack, folder: Path) -> DisturbedRig:
-    """Returns a rig that runs and records into a folder."""
+def start(stack: ExitStack, folder: Path, cams: str = "", warm_up_s: float = WARM_UP_S) -> DisturbedRig:
+    """Returns a rig that runs and records into a folder, with a network camera unless others are given."""
     camera = stack.enter_context(closing(NetworkCamera()))
     receivers = [stack.enter_context(udp_receiver()) for _ in range(3)]
     ports = [receiver.getsockname()[1] for receiver in receivers]
     session = folder / "take.mcap"
-    rig = stack.enter_context(RigUnderTest(options(session, ports, f"sim:{CAMERAS},{camera.url}")))
+    rig = stack.enter_context(RigUnderTest(options(session, ports, cams or f"sim:{CAMERAS},{camera.url}")))
     watch = stack.enter_context(PoseWatch(rig.poses))
     rig.wait_for(lambda: len(watch.arrivals) > 1, 60.0, "poses")
-    time.sleep(WARM_UP_S)
+    time.sleep(warm_up_s)
     return DisturbedRig(rig, watch, camera, session)
 
 

@@ -5,11 +5,11 @@ Each generator yields the messages of one connection; the same seed yields the s
 
 import random
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 MAX_MESSAGES = 400  # of one connection
 WEBSOCKET_REQUEST = (
-    "GET /?{query} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{more}\r\n"
 )
 QUERIES = (
@@ -25,6 +25,7 @@ OPTIONS = (
     b'{"axes": "unreal"}', b'{"rate": 5}', b'{"refined": true}', b'{"rate": 1e999}', b'{"axes": []}', b"[" * 4000,
     b'{"axes": "' + b"a" * 3900 + b'"}', b'{"a": ' * 600, b"\xff\xfe\x00", b"null", b"",
 )  # fmt: skip
+PHONE = b'{"type":"hello","id":"attacker","fps":30,"size":[640,480]}'
 METHODS = ("GET", "POST", "OPTIONS", "BREW", "G" * 3000, "\x00")
 PATHS = ("/", "/../../etc/passwd", "/%00", "/" + "a" * 9000, "*", "http://example.org/", "/ws", "/?token=" + "x" * 500)
 
@@ -83,15 +84,28 @@ def zmtp_damaged(draw: random.Random) -> Iterator[bytes]:
     yield from _frames(draw)
 
 
-def websocket(draw: random.Random) -> Iterator[bytes]:
+def websocket(draw: random.Random, path: str = "") -> Iterator[bytes]:
     """Yields a WebSocket request, then frames: valid, invalid, oversized, unfinished."""
+    path = path or f"/?{draw.choice(QUERIES)}"
     more = draw.choice(("", "", "", "Origin: https://evil.example\r\n", "Authorization: Bearer " + "x" * 100 + "\r\n"))
-    yield WEBSOCKET_REQUEST.format(query=draw.choice(QUERIES), more=more).encode()
+    yield WEBSOCKET_REQUEST.format(path=path, more=more).encode()
+    if draw.random() < 0.5:
+        yield _masked(0x81, PHONE, len(PHONE))
     for _ in range(draw.randrange(1, MAX_MESSAGES)):
-        payload = draw.choice((*OPTIONS, draw.randbytes(draw.randrange(4000))))
+        image = struct.pack("<BBHHHId", draw.randrange(4), 0, draw.choice((0, 90, 7)), 640, 480, 1, draw.random() * 1e6)
+        payload = draw.choice((*OPTIONS, draw.randbytes(draw.randrange(4000)), image + draw.randbytes(500)))
         first = draw.choice((0x81, 0x81, 0x81, 0x82, 0x89, 0x01, 0x80, 0x88, draw.randrange(256)))
         claimed = draw.choice((len(payload),) * 6 + (1 << 40, 5000))
         yield _masked(first, payload, claimed)
+
+
+def secured(paths: Sequence[str]) -> tuple[Dialogue, ...]:
+    """Returns the conversations within TLS: HTTP, and WebSockets at paths that are served."""
+
+    def at_path(draw: random.Random) -> Iterator[bytes]:
+        return websocket(draw, draw.choice(paths))
+
+    return http, random_bytes, at_path, at_path
 
 
 DIALOGUES: tuple[Dialogue, ...] = (random_bytes, http, tls, zmtp_open, zmtp_keys, zmtp_damaged, websocket)
@@ -113,17 +127,24 @@ def half_open(draw: random.Random) -> bytes:
         (
             _greeting(b"NULL", 0),
             _greeting(b"CURVE", 0),
-            WEBSOCKET_REQUEST.format(query="", more="").encode()[:-2],
+            WEBSOCKET_REQUEST.format(path="/", more="").encode()[:-2],
             b"\x16\x03",
         )
     )
     return whole[: draw.randrange(len(whole) + 1)]
 
 
+def endless(draw: random.Random) -> tuple[bytes, bytes]:
+    """Returns what a peer sends first, and what it then repeats: parts of one message, or new subscriptions."""
+    begin = _greeting(b"NULL", 0) + _command(b"\x05READY" + _property(b"Socket-Type", b"SUB"))
+    first = bytes((1, 200)) if draw.random() < 0.5 else bytes((0, 200, 1))
+    return begin, b"".join(first + draw.randbytes(202 - len(first)) for _ in range(100))
+
+
 def reader(kind: str) -> tuple[bytes, ...]:
     """Returns what a client sends that then reads nothing: ``zmtp``, a subscriber to all; ``websocket``."""
     if kind == "websocket":
-        return (WEBSOCKET_REQUEST.format(query="refined=1", more="").encode(),)
+        return (WEBSOCKET_REQUEST.format(path="/?refined=1", more="").encode(),)
     return _greeting(b"NULL", 0), _command(b"\x05READY" + _property(b"Socket-Type", b"SUB")), b"\x00\x01\x01"
 
 

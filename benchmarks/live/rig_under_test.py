@@ -52,8 +52,13 @@ class RigUnderTest:
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
         )
         self.printed: list[str] = []
-        threading.Thread(target=self._read, daemon=True).start()
-        self.poses = self._wait_for("Poses on ").split("Poses on ")[1].strip().rstrip(".")
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        try:
+            self.poses = self._wait_for("Poses on ").split("Poses on ")[1].strip().rstrip(".")
+        except PoseRigError:
+            self.close()
+            raise
 
     def pids(self) -> list[int]:
         """Returns the processes of the rig: all of its session that live."""
@@ -109,9 +114,16 @@ class RigUnderTest:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
+        """Stops the rig, and kills what is left of it."""
         self.stop()
         self.kill()
+        self._reader.join()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def _read(self) -> None:
         for line in self.process.stdout or ():
