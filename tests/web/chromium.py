@@ -25,6 +25,10 @@ FLAGS = (
 )  # fmt: skip
 
 
+class DevToolsError(Exception):
+    """Chromium could not do what it was asked for."""
+
+
 class Tab:
     """A page in Chromium.
 
@@ -41,13 +45,14 @@ class Tab:
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """Calls a method of the DevTools protocol and returns its result."""
+        """Calls a method of the DevTools protocol and returns its result; raises a DevToolsError."""
         number = next(self._ids)
         self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
         while True:
             message = json.loads(self._socket.recv(timeout=START_S))
             if message.get("id") == number:
-                assert "error" not in message, message
+                if "error" in message:
+                    raise DevToolsError(message["error"]["message"])
                 return dict(message["result"])
             self._note(message)
 
@@ -74,10 +79,17 @@ class Tab:
         """Returns the value of an expression once it is true; errors, as of a page that loads, count as false."""
         script = f"(() => {{ try {{ return {script}; }} catch {{ return false; }} }})()"
         deadline = time.monotonic() + within_s
-        while not (value := self.run(script)):
+        while not (value := self._value(script)):
             assert time.monotonic() < deadline, f"{script} is still {value!r}; the console: {self.complaints}"
             time.sleep(STEP_S)
         return value
+
+    def _value(self, script: str) -> Any:
+        """Returns the value of an expression, None while the page is being replaced."""
+        try:
+            return self.run(script)
+        except DevToolsError:
+            return None
 
     def screenshot(self, path: Path | None = None, *, whole: bool = False) -> bytes:
         """Returns a PNG of the page, and writes it."""

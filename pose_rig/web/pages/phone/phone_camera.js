@@ -43,7 +43,8 @@ export class PhoneCamera {
     this.close();
     const [width, height] = SIZES[resolution];
     const which = camera in { environment: 0, user: 0 } ? { facingMode: { ideal: camera } } : { deviceId: { exact: camera } };
-    const wanted = { ...which, width: { ideal: width }, height: { ideal: height }, frameRate: { ideal: rate } };
+    const size = { width: { ideal: width }, height: { ideal: height }, resizeMode: { ideal: "none" } }; // never cropped
+    const wanted = { ...which, ...size, frameRate: { ideal: rate } };
     this.stream = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
     const track = this.#track;
     track.addEventListener("ended", () => track === this.#track && this.#ended());
