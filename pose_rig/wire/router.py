@@ -12,8 +12,8 @@ import zmq
 
 from pose_rig.errors import MessageError
 from pose_rig.wire.authentication import Keys
-from pose_rig.wire.bus import MAX_CURVE_BYTES, SUB_RCVHWM, MonitoredSocket
-from pose_rig.wire.encoding import MAX_VIDEO_BYTES, decode, encode
+from pose_rig.wire.bus import MAX_CURVE_BYTES, PART_BYTES, SUB_RCVHWM, MonitoredSocket, parts_of
+from pose_rig.wire.encoding import decode, encode
 from pose_rig.wire.messages import Message
 
 SNDHWM = 16  # messages
@@ -38,7 +38,7 @@ class _PeerSocket(MonitoredSocket):
     def __init__(self, kind: int, endpoint: str, bind: bool, keys: Keys) -> None:
         super().__init__(kind, bind, keys)
         for option, value in {
-            zmq.MAXMSGSIZE: MAX_VIDEO_BYTES + MAX_CURVE_BYTES,
+            zmq.MAXMSGSIZE: PART_BYTES + MAX_CURVE_BYTES,
             zmq.RCVHWM: SUB_RCVHWM,
             zmq.SNDHWM: SNDHWM,
             zmq.HEARTBEAT_IVL: HEARTBEAT_MS,
@@ -51,16 +51,16 @@ class _PeerSocket(MonitoredSocket):
         self.bad = 0
         self.last_error = ""
 
-    def _parts(self, count: int) -> Iterator[list[bytes]]:
-        """Yields received messages of so many parts."""
+    def _received(self, addressed: int) -> Iterator[list[bytes]]:
+        """Yields of each received message the ``addressed`` first parts, and all others joined."""
         self._monitor.reconnect()
         for _ in range(MAX_MESSAGES):
             try:
                 parts = self._socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            if len(parts) == count:
-                yield parts
+            if len(parts) > addressed:
+                yield [*parts[:addressed], b"".join(parts[addressed:])]
             else:
                 self._reject(MessageError("?", "payload", f"came in {len(parts)} parts"))
 
@@ -91,14 +91,14 @@ class Router(_PeerSocket):
 
     def receive(self) -> Iterator[tuple[bytes, Message, bytes]]:
         """Yields the session, the message and its bytes of what has been received; see `wait`."""
-        for session, data in self._parts(2):
+        for session, data in self._received(1):
             if message := self._decoded(data):
                 yield session, message, data
 
     def send(self, session: bytes, message: Message) -> None:
         """Sends a message to one camera; drops it if the camera is gone or behind."""
         with suppress(zmq.Again, zmq.ZMQError):
-            self._socket.send_multipart([session, encode(message)], zmq.NOBLOCK)
+            self._socket.send_multipart([session, *parts_of(encode(message))], zmq.NOBLOCK)
 
 
 class Dealer(_PeerSocket):
@@ -124,7 +124,7 @@ class Dealer(_PeerSocket):
 
     def receive(self) -> Iterator[Message]:
         """Yields what has been received; see `wait`."""
-        for (data,) in self._parts(1):
+        for (data,) in self._received(0):
             if message := self._decoded(data):
                 yield message
 
@@ -135,7 +135,7 @@ class Dealer(_PeerSocket):
             MessageError: A field is invalid.
         """
         try:
-            self._socket.send(encode(message), zmq.NOBLOCK)
+            self._socket.send_multipart(parts_of(encode(message)), zmq.NOBLOCK)
         except zmq.Again:
             return False
         return True

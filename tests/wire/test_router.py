@@ -1,16 +1,20 @@
 import socket
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 import zmq
 
 from pose_rig.errors import UsageError
 from pose_rig.wire.authentication import Keys, generate_keys
+from pose_rig.wire.bus import PART_BYTES
 from pose_rig.wire.encoding import encode
 from pose_rig.wire.messages import Health, Message
+from pose_rig.wire.records import VideoFrame
 from pose_rig.wire.remote_messages import TimeReply, TimeRequest
 from pose_rig.wire.router import HANDSHAKE_TIMEOUT_MS, SESSION_BYTES, Dealer, Router, new_session, wait
+from tests.untrusted_clients import ZMTP_3, is_closed, tcp_client
 
 LOOPBACK = "tcp://127.0.0.1:0"
 REQUEST = TimeRequest(camera="hall", host="laptop", sent_ns=5)
@@ -108,6 +112,25 @@ def test_what_is_no_message_is_counted(keys: Keys) -> None:
         dealer._socket.send(b"pose\0 no message")
         until(lambda: list(router.receive()) == [] and router.bad == 2)
         assert router.last_error
+
+
+def test_an_image_arrives_whole(keys: Keys) -> None:
+    image = VideoFrame(
+        camera="hall", index=1, t_ns=1, size_px=(8, 8), format="jpeg", keyframe=True, data=bytes(3 * PART_BYTES)
+    )
+    with Router(LOOPBACK, keys) as router, Dealer(router.endpoint, keys, new_session()) as dealer:
+        _, message, data = received(router, dealer, image)
+        assert isinstance(message, VideoFrame)
+        assert data == encode(image)
+
+
+def test_a_peer_without_the_key_can_have_one_part_kept_only(keys: Keys) -> None:
+    """Not one message, which may be an image of 32 MB."""
+    curve = ZMTP_3.replace(b"NULL" + bytes(1), b"CURVE")
+    with Router(LOOPBACK, keys) as router, closing(tcp_client(router.endpoint, curve)) as untrusted:
+        untrusted.settimeout(HANDSHAKE_TIMEOUT_MS / 2000)
+        untrusted.sendall(b"\x06" + (2 * PART_BYTES).to_bytes(8, "big"))
+        assert is_closed(untrusted)
 
 
 def test_connections_that_say_nothing_are_closed(keys: Keys) -> None:
