@@ -2,6 +2,7 @@
 
 import av
 import numpy as np
+from av.codec.context import Flags
 
 from pose_rig.arrays import Image
 
@@ -12,6 +13,7 @@ class H264Decoder:
     def __init__(self) -> None:
         self._context = av.CodecContext.create("h264", "r")
         self._context.thread_count = 1
+        self._context.flags |= Flags.low_delay  # encoders of phones may not state that no image is out of order
         self._context.options = {"err_detect": "explode"}  # no image rather than a concealed error
 
     def decode(self, data: bytes) -> Image | None:

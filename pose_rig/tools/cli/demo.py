@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pose_rig.assets.catalog import demo_clip
 from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import PoseRigError
-from pose_rig.tools.arguments.config_options import ConfigOptions
+from pose_rig.tools.arguments.config_options import ConfigOptions, Keys
 from pose_rig.tools.arguments.options import Debug, Force, Headless, Moving, configured
 from pose_rig.tools.arguments.outputs import check_outputs
 from pose_rig.tools.rig_files.validation import REPEAT_RANGE
@@ -27,7 +27,7 @@ POSES = "demo_poses.npz"
 
 
 def demo(
-    options: ConfigOptions,
+    options: Annotated[ConfigOptions, Keys(without=("phones",))],
     moving: Moving = None,
     laps: Annotated[
         int | None,

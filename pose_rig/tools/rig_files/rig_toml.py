@@ -221,6 +221,8 @@ def _find(camera: CameraConfig, known: Sequence[CameraConfig]) -> int | None:
 
 def _identity(camera: CameraConfig) -> tuple[str, int]:
     kind = source_kind(camera.source)
+    if kind == "phone":
+        return f"{camera.source} {camera.name}", 0  # this machine remembers which phone that is
     if kind in ("keypoints", "video"):
         return str(Path(camera.source).resolve()), camera.member
     return redacted(camera.source) if kind == "url" else camera.source, camera.member

@@ -7,7 +7,7 @@ import pytest
 
 from pose_rig.config import CameraConfig, Config, load
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.tools.arguments.camera_list import config_of, mark_moving
+from pose_rig.tools.arguments.camera_list import config_of, mark_moving, with_phones
 from pose_rig.tools.rig_files.rig_toml import RigFile, check_solved, is_writable, solved_camera
 from tests.tools.arguments.test_camera_list import keypoint_file
 from tests.tools.rigs import solved, state
@@ -339,3 +339,12 @@ def test_a_clock_is_saved_for_information_and_removed_when_it_is_the_rigs(tmp_pa
     assert Path(config.rig).read_text("utf-8").count("time_") == 3
     RigFile(Path(config.rig)).save(config, rig)
     assert "time_" not in Path(config.rig).read_text("utf-8")
+
+
+def test_phones_are_identified_by_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "studio.toml"
+    config = with_phones(msgspec.structs.replace(Config(), phones=3, rig=str(path)))
+    RigFile(path).save(config, state(config.camera, ("phone2",)))
+    again = restored(with_phones(msgspec.structs.replace(Config(), phones=4, rig=str(path))))
+    assert [camera.solved is not None for camera in again.camera] == [True, False, True, False]
+    assert [camera.name for camera in config_of(str(path)).camera] == ["phone1", "phone2", "phone3"]
