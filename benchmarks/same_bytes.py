@@ -58,7 +58,7 @@ def jobs(cams: Sequence[str], session: Path) -> dict[str, tuple[object, ...]]:
         for name, source, more in (("simulated", "sim:3", ("--duration", 60)), *((cam, cam, ()) for cam in cams))
         for passes in (1, 2)
     }
-    return {**runs, "live session replayed": ("replay", session, "--port", 0)}
+    return {**runs, "live session replayed": ("replay", session, "--exact", "--port", 0)}
 
 
 def fingerprint(path: Path) -> str:

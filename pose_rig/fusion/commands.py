@@ -1,5 +1,7 @@
 """What the user changes while the rig runs: the body height, the origin, or everything that is known of the cameras."""
 
+from collections.abc import Callable, Sequence
+
 from pose_rig.config import HEIGHT_RANGE_M
 from pose_rig.fusion.calibration.floor import with_zero_at
 from pose_rig.fusion.estimator import Estimator
@@ -19,6 +21,13 @@ def apply(command: Command, estimator: Estimator) -> str:
     elif command.name == "floor":
         return _set_floor(estimator)
     return ""
+
+
+def apply_all(commands: Sequence[Command], estimator: Estimator, reject: Callable[[str], None]) -> None:
+    """Does what commands ask, in order; those that were not done are rejected with the reason."""
+    for command in commands:
+        if reason := apply(command, estimator):
+            reject(reason)
 
 
 def _set_height(text: str, estimator: Estimator) -> str:

@@ -194,8 +194,9 @@ class Estimator:
 
     def fixed_cameras(self) -> "FixedCameras":
         """Returns what another estimator with the solved cameras of this one needs, also in another process."""
-        assert self._rig.poses.solution is not None  # noqa: S101 - it is solved
-        return FixedCameras(self._config, self._rig.poses.solution, self._cameras, self.left_out)
+        poses = self._rig.poses
+        assert poses.solution is not None  # noqa: S101 - it is solved
+        return FixedCameras(self._config, poses.solution, self._cameras, self.left_out, poses.recorded)
 
     def with_fixed_cameras(self) -> "Estimator":
         """Returns another estimator, with the solved cameras of this one; it begins without a person."""
@@ -280,6 +281,10 @@ class Estimator:
             observation = one.hypothesis.observation
             self._learn(one, self._rig.view(observation.t_ns).for_views(observation.present))
 
+    def use_recorded(self, state: RigState | None) -> None:
+        """Keeps the cameras as they are, for they are those of a recording, if there is one."""
+        self._rig.poses.recorded = state
+
     def stop_reporting(self) -> None:
         """Leaves it to another estimator to find out what is wrong with cameras."""
         self._rig.reports = False
@@ -305,6 +310,11 @@ class Estimator:
         0 while the rig is not solved well, and while cameras disagree or move.
         """
         return self._rig.steady_steps
+
+    @property
+    def cameras_agree(self) -> bool:
+        """Whether the rig is solved, no camera moves, and none of those in use disagrees."""
+        return self._rig.cameras_agree
 
     def _learn(self, evidence: Evidence, rig: RigView) -> None:
         if evidence.hypothesis is None:
@@ -426,12 +436,14 @@ class FixedCameras:
         solution: The solved rig.
         properties: Of the cameras.
         left_out: (V,) as in `Estimator`.
+        recorded: The rig of a recording, whose cameras are neither excluded nor placed again; None = there is none.
     """
 
     config: Config
     solution: RigSolution
     properties: CameraProperties
     left_out: NDArray[np.bool_]
+    recorded: RigState | None = None
 
     def estimator(self, engine: Engine) -> Estimator:
         """Returns an estimator with these cameras; it begins without a person, and does not report on cameras."""
@@ -439,4 +451,5 @@ class FixedCameras:
         out.use_properties(self.properties)
         out.left_out = self.left_out
         out.stop_reporting()
+        out.use_recorded(self.recorded)
         return out

@@ -1,6 +1,6 @@
 """The fusion process: keypoints in, poses out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from typing import Protocol
@@ -11,6 +11,7 @@ from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.message_file import MessageFile
 from pose_rig.fusion.output import FusionOutput, OpenPoses
 from pose_rig.fusion.publisher import RECORDER_HWM, Publisher
+from pose_rig.fusion.recorded_clock import RecordedClock
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.clock_check import ClockCheck
 from pose_rig.fusion.rig.solver_process import SolverProcess
@@ -27,6 +28,10 @@ class RecordedSteps(Protocol):
 
     def learning(self, *, exact: bool) -> TimeSteps:
         """Returns the loop of a pass that solves the cameras; one time step after the other where it is ``exact``."""
+
+    @property
+    def following(self) -> Callable[[CameraInputs, RecordedClock, Estimator, Stop], Iterator[TimeStep | None]]:
+        """The loop of a live run whose recorded rig is used."""
 
     def start(self, steps: int) -> None:
         """Prepares for a number of time steps."""

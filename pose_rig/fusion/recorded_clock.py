@@ -1,11 +1,13 @@
 """A recorded live run once more: its messages in their order, and a time step wherever it had a pose."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import SampleBuffer
 from pose_rig.fusion.rig.camera_clocks import CameraClocks
+from pose_rig.fusion.rig.recorded_rig import clocks_of, same_rig
 from pose_rig.wire.messages import Health, Message, Pose3D, RigState
 from pose_rig.wire.records import Learned
 from pose_rig.wire.services import FUSION
@@ -21,30 +23,42 @@ class RecordedClock:
         messages: In the order in which the fusion took and sent them.
         estimator: The one that is driven.
         rig: The first state of the rig in the recording, which may begin in the middle of a run.
+        follows: Whether the estimator uses the recorded rig from the start. Messages that change the rig are then held
+            once before they are taken, for time steps that are still to be computed.
 
     Attributes:
-        pose: The recorded pose of the time step that is due.
-        follows_from_ns: Time from which the recorded rig is used, None while it is not.
+        poses: The recorded poses of the time steps that were due; whoever has computed a time step removes its own.
+        follows_from_ns: Time from which the recorded rig is used because poses are missing, None while it is not.
     """
 
     skipped = 0
 
-    def __init__(self, messages: Iterator[Message], estimator: Estimator, rig: RigState | None) -> None:
+    def __init__(
+        self, messages: Iterator[Message], estimator: Estimator, rig: RigState | None, *, follows: bool = False
+    ) -> None:
         self._messages, self._estimator, self._rig = messages, estimator, rig
         self._next_index = 0
-        self._follows = False
-        self.pose: Pose3D | None = None
+        self._always_follows = self._follows = follows
+        self._held: Message | None = None
+        self._pose: Pose3D | None = None
+        self.poses: deque[Pose3D] = deque()
+        self._follow()
         self.follows_from_ns: int | None = None
         self.over = False
 
     def read(self, cameras: CameraInputs) -> None:
         """Reads the next message."""
-        self.pose = None
-        message = next(self._messages, None)
+        self._pose = None
+        message = self._held or next(self._messages, None)
+        if self._always_follows and self._held is None and self._changes_rig(message):
+            self._held = message
+            return
+        self._held = None
         if message is None:
             self.over = True
         elif isinstance(message, Learned):
-            self._estimator.expect(message)
+            if not self._always_follows:
+                self._estimator.expect(message)
         elif isinstance(message, RigState):
             self._rig = message
             self._follow()
@@ -55,13 +69,24 @@ class RecordedClock:
                 cameras.restart()
                 self._estimator.clocks = CameraClocks.unchecked(len(cameras.buffers))
                 self._estimator.restart()
-                self._next_index, self._follows = 0, False
+                self._next_index, self._follows = 0, self._always_follows
+                self._follow()
         else:
             cameras.take(message)
 
     def tick(self, buffers: Sequence[SampleBuffer]) -> int | None:
         """Returns the time of a pose that was just read, None if it was another message."""
-        return None if self.pose is None else self.pose.t_ns
+        return None if self._pose is None else self._pose.t_ns
+
+    @property
+    def holds_change(self) -> bool:
+        """Whether the next message changes the rig."""
+        return self._held is not None
+
+    def _changes_rig(self, message: Message | None) -> bool:
+        if isinstance(message, RigState):
+            return self._rig is None or not same_rig(self._rig, message) or clocks_of(self._rig) != clocks_of(message)
+        return isinstance(message, Health) and message.worker == FUSION and message.state == "starting"
 
     def _take_pose(self, pose: Pose3D) -> None:
         if pose.index != self._next_index and not self._follows:
@@ -69,7 +94,8 @@ class RecordedClock:
             self.follows_from_ns = pose.t_ns if self.follows_from_ns is None else self.follows_from_ns
             self._follow()
         self._next_index = pose.index + 1
-        self.pose = pose
+        self._pose = pose
+        self.poses.append(pose)
 
     def _follow(self) -> None:
         if self._follows and self._rig is not None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pose_rig.errors import PoseRigError
 from pose_rig.fusion.camera_inputs import CameraInputs
-from pose_rig.fusion.commands import apply
+from pose_rig.fusion.commands import apply_all
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.late_cameras import CompleteSamples
 from pose_rig.fusion.pose.computation import NUMERIC_ERRORS, Computations, alone
@@ -124,9 +124,7 @@ class Failures:
 
 def _compute(t_ns: int, cameras: CameraInputs, estimator: Estimator) -> TimeStep:
     started_ns = time.perf_counter_ns()
-    for command in cameras.take_commands():
-        if reason := apply(command, estimator):
-            cameras.reject(reason)
+    apply_all(cameras.take_commands(), estimator, cameras.reject)
     if cameras.followed:
         estimator.follow_clocks(t_ns, cameras)
     samples = cameras.samples(t_ns)

@@ -49,7 +49,8 @@ def main(
         output = FusionOutput(fusion, estimator, publisher, open_poses(fusion), engine)
         playback = Playback(job.realtime, stop)
         output.expect(total := total_frames(session, job))
-        if recorded is not None and fusion.config.passes == 2 and not fusion.config.exact:
+        followed = recorded if job.exact and job.follows else None
+        if recorded is not None and (followed or (fusion.config.passes == 2 and not fusion.config.exact)):
             recorded.start(total or 0)
         while not started() and not stop.is_set():
             output.ready()
@@ -58,7 +59,7 @@ def main(
             known = session.warnings  # which are shown before a replay begins
             rig = next((m for m in session.messages((RigState.TOPIC,)) if isinstance(m, RigState)), None)
             messages = _in_time(session.messages(TOPICS), playback, _last_ns(session, job))
-            result = repeat(messages, fusion, estimator, output, stop, rig)
+            result = repeat(messages, fusion, estimator, output, stop, rig, followed)
             notes = [*(warning for warning in session.warnings if warning not in known), *result]
         else:
             sources = [
@@ -78,6 +79,7 @@ def repeat(
     output: FusionOutput,
     stop: Stop,
     rig: RigState | None = None,
+    followed: RecordedSteps | None = None,
 ) -> list[str]:
     """Publishes the poses of a recorded live run once more; returns how far they are from the recorded ones.
 
@@ -88,16 +90,20 @@ def repeat(
         output: Publishes them.
         stop: Asks to end.
         rig: As in `RecordedClock`.
+        followed: Computes many poses at once with the recorded cameras; None = one after the other, cameras included.
     """
     cameras = CameraInputs(
         [camera.name for camera in job.config.camera], (), accept=output.forward, reject=output.reject, follow=True
     )
-    clock, comparison = RecordedClock(messages, estimator, rig), ReplayComparison()
-    for step in time_steps(cameras, clock, estimator, stop):
-        if step is not None and clock.pose is not None:
+    clock = RecordedClock(messages, estimator, rig, follows=followed is not None)
+    output.exact, comparison = followed is None, ReplayComparison()
+    steps = time_steps if followed is None else followed.following
+    for step in steps(cameras, clock, estimator, stop):
+        if step is not None:
+            pose = clock.poses.popleft()
             if clock.follows_from_ns is not None:
                 comparison.follows(clock.follows_from_ns)
-            comparison.compare(clock.pose, output.publish(step, clock.pose))
+            comparison.compare(pose, output.publish(step, pose))
         output.report()
     return comparison.summary()
 

@@ -136,6 +136,8 @@ class ReplayJob:
         realtime: Play at the recorded speed; otherwise as fast as possible.
         from_s: Seconds from the start of the session; None = from the start.
         to_s: The same for the end.
+        follows: Use the recorded cameras of a live run instead of estimating them again: many poses at once, which are
+            those of the run to a fraction of a millimetre.
     """
 
     fusion: FusionJob
@@ -145,6 +147,7 @@ class ReplayJob:
     from_s: float | None = None
     to_s: float | None = None
     restarts: int = 0
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)

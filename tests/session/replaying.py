@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from pose_rig.fusion.stretches.recorded_steps import RecordedSteps
 from pose_rig.graph import Engine
 from pose_rig.session.reader import Session
 from pose_rig.session.replay import main
@@ -18,7 +19,7 @@ def job_of(path: Path, save: Path | None, *, exact: bool = True, realtime: bool 
     """Returns a replay of a session; ``more`` is what of the job or of the configuration is to be another."""
     with Session(path) as session:
         config = session.info.config
-    part = {key: more.pop(key) for key in ("from_s", "to_s") if key in more}
+    part = {key: more.pop(key) for key in ("from_s", "to_s", "follows") if key in more}
     config = msgspec.structs.replace(config, pace="all", record="", save=str(save or ""), rig="", **more)
     return ReplayJob(FusionJob(config, (), free_endpoint()), str(path), exact, realtime, **part)
 
@@ -38,6 +39,7 @@ def replay(engine: Engine, path: Path, save: Path | None, **more: Any) -> str:
         states: list[str] = []
         listening = threading.Thread(target=listen)
         listening.start()
-        main(job, threading.Event(), engine, lambda: bool(details))
+        recorded = RecordedSteps(engine) if job.follows else None
+        main(job, threading.Event(), engine, lambda: bool(details), recorded)
         listening.join(15)
     return details[-1]

@@ -69,7 +69,7 @@ def test_a_live_run_comes_out_the_same_to_the_last_bit(take: Path, tmp_path: Pat
     assert said.endswith(f"{len(modes)} of {len(modes)} poses are those of the recording to the last bit")
     assert (tmp_path / "first.npz").read_bytes() == live
     code, output = pose_rig_process(
-        "replay", str(take), "--headless", "--port", "0", "--save", str(tmp_path / "again.npz"),
+        "replay", str(take), "--exact", "--headless", "--port", "0", "--save", str(tmp_path / "again.npz"),
         "--record", str(tmp_path / "again.mcap"),
     )  # fmt: skip
     assert code == 0, output
@@ -77,6 +77,27 @@ def test_a_live_run_comes_out_the_same_to_the_last_bit(take: Path, tmp_path: Pat
     assert (tmp_path / "again.npz").read_bytes() == live
     said = replay(engine, tmp_path / "again.mcap", tmp_path / "third.npz")  # a replay can be replayed
     assert (tmp_path / "third.npz").read_bytes() == live
+
+
+def test_a_live_run_comes_out_nearly_the_same_with_its_cameras(take: Path, tmp_path: Path, engine: Engine) -> None:
+    code, output = pose_rig_process(
+        "replay", str(take), "--headless", "--port", "0", "--save", str(tmp_path / "again.npz"),
+        "--record", str(tmp_path / "again.mcap"),
+    )  # fmt: skip
+    assert code == 0, output
+    assert "with its cameras (--exact estimates them again)" in output
+    assert "poses computed side by side" in output
+    with np.load(take.with_suffix(".npz")) as live, np.load(tmp_path / "again.npz") as again:
+        assert not again["exact"]
+        for key in ("t_ns", "mode", "xy", "xy_score"):
+            np.testing.assert_array_equal(again[key], live[key], err_msg=key)
+        np.testing.assert_array_equal(np.isnan(again["xyz"]), np.isnan(live["xyz"]))
+        for key in ("R", "t", "K", "dist"):
+            np.testing.assert_allclose(again[key], live[key], atol=1e-9, err_msg=key)
+    assert np.nanmax(apart_mm(take, tmp_path / "again.npz")[1]) < 0.5
+    with Session(take) as first, Session(tmp_path / "again.mcap") as second:
+        changes = [[(one.mode, one.cameras[0].rotation) for one in session.rig_states()] for session in (first, second)]
+    assert list(dict.fromkeys(changes[0])) == list(dict.fromkeys(changes[1]))
 
 
 def test_a_part_of_a_live_run_is_the_same_to_the_last_bit(take: Path, tmp_path: Path, engine: Engine) -> None:

@@ -40,6 +40,11 @@ def same_rig(a: RigState, b: RigState) -> bool:
     return (a.mode, a.bones_m, _cameras(a)) == (b.mode, b.bones_m, _cameras(b))
 
 
+def clocks_of(state: RigState) -> list[tuple[str, float, float]]:
+    """Returns name, offset and rate of the clock of every camera."""
+    return [(camera.name, camera.time_offset_s, camera.time_rate) for camera in state.cameras]
+
+
 def _cameras(state: RigState) -> list[tuple[object, ...]]:
     return [
         (c.name, c.rotation, c.translation_m, c.focal_px, c.lens, c.fisheye, c.principal_point_px, c.moving, c.size_px)

@@ -89,13 +89,17 @@ class Rig:
     @property
     def steady_steps(self) -> int:
         """As in `Estimator`."""
-        steady = (
+        steady = self.cameras_agree and self.calibrator.count >= MIN_STEADY_KEYFRAMES
+        return min(self.calibrator.count, MAX_KEYFRAMES_BETWEEN_SOLVES) if steady else 0
+
+    @property
+    def cameras_agree(self) -> bool:
+        """Whether the rig is solved, no camera moves, and none of those in use disagrees."""
+        return (
             self.poses.solved is not None
             and not self.poses.moving.moving.any()
             and not self._consistency.inconsistent_s[self.poses.known].any()
-            and self.calibrator.count >= MIN_STEADY_KEYFRAMES
         )
-        return min(self.calibrator.count, MAX_KEYFRAMES_BETWEEN_SOLVES) if steady else 0
 
     def report_clocks(self, offset_s: Floats) -> None:
         """Reports clock offsets (V,), s, that are not used; 0 or NaN for those that are right or unknown."""

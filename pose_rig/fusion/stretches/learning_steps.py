@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from pose_rig.fusion.camera_inputs import CameraInputs
+from pose_rig.fusion.commands import apply_all
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.stretches.process import StretchProcess
 from pose_rig.fusion.stretches.stretches import FusedStep, SampledStep
@@ -41,6 +42,10 @@ class LearningSteps:
             if t_ns is None:
                 yield None
                 continue
+            if commands := cameras.take_commands():
+                yield from self._learned(steps, estimator, failures, stop)
+                steps = []
+                apply_all(commands, estimator, cameras.reject)
             began_ns = time.perf_counter_ns()
             samples = cameras.samples(t_ns)
             steps.append(SampledStep(t_ns, samples, time.perf_counter_ns() - began_ns, learns=True))

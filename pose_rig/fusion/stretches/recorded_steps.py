@@ -7,6 +7,7 @@ from typing import Self
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
+from pose_rig.fusion.stretches.following_steps import FollowingSteps
 from pose_rig.fusion.stretches.learning_steps import LearningSteps
 from pose_rig.fusion.stretches.process import OpenEngine
 from pose_rig.fusion.stretches.stretches import SampledStep, Smoothing
@@ -43,6 +44,11 @@ class RecordedSteps:
         """Returns the loop of a pass that solves the cameras; one time step after the other where it is ``exact``."""
         return LearningSteps(self.processes.started, one_by_one=exact)
 
+    @property
+    def following(self) -> FollowingSteps:
+        """The loop of a live run whose recorded rig is used."""
+        return FollowingSteps(self._engine, self.processes.started)
+
     def start(self, steps: int) -> None:
         """Starts further processes, if there are so many time steps that it is worth it."""
         self.processes.start(steps)
@@ -71,7 +77,7 @@ class RecordedSteps:
             began_ns = time.perf_counter_ns()
             samples = cameras.samples(t_ns)
             steps.append(SampledStep(t_ns, samples, time.perf_counter_ns() - began_ns, learns))
-            if len(steps) == team.steps_at_once:
+            if len(steps) == Team.steps_with(self.processes.started):
                 yield from _fused(steps, team, estimator, smoothing)
                 steps = []
         if steps and team is not None:

@@ -126,10 +126,10 @@ class Team:
         here = _Here(Stretches(lambda: cameras.estimator(engine), stopped, min_steps, person))
         self._members: list[Member] = [here, *processes]  # the first one has fused last
 
-    @property
-    def steps_at_once(self) -> int:
-        """How many time steps are best fused at once."""
-        return STEPS_AT_ONCE * len(self._members)
+    @staticmethod
+    def steps_with(processes: Sequence[StretchProcess]) -> int:
+        """Returns how many time steps are best fused at once in this process and others."""
+        return STEPS_AT_ONCE * (1 + len(processes))
 
     @property
     def person(self) -> PersonTracker | None:

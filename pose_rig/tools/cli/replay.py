@@ -14,7 +14,7 @@ from pose_rig.tools.arguments.inputs import REPLAY_INPUT, check_files, check_inp
 from pose_rig.tools.arguments.options import Debug, End, Force, Headless, Start
 from pose_rig.tools.arguments.outputs import check_outputs, remove_replaced
 from pose_rig.tools.rig_files.validation import check_config
-from pose_rig.tools.takes.recorded import recorded_in
+from pose_rig.tools.takes.recorded import changes_poses, recorded_in
 from pose_rig.tools.terminal.console import Console
 from pose_rig.tools.terminal.downloads import network
 from pose_rig.tools.terminal.runner import run_plan
@@ -28,6 +28,13 @@ REPLAY_KEYS = Keys(
         "stream.*",
     )
 )  # fmt: skip
+
+
+HOW = {
+    (False, False): "frame by frame",
+    (True, False): "at the time steps of the live run, step by step",
+    (True, True): "at the time steps of the live run, with its cameras (--exact estimates them again)",
+}  # whether it is at these time steps, and with these cameras
 
 
 def replay(
@@ -54,10 +61,12 @@ def replay(
     pose-rig replay take.mcap --vmc 127.0.0.1        stream to an avatar
     pose-rig replay take.mcap --view                 with a live page
 
-    A live session is fused at the time steps of the live run: with the same provider every pose is identical to the
-    last bit, and the summary counts the identical ones. With --passes 2 or --start, and for imported sessions, every
-    frame of the fastest camera is fused instead. With --save or --record it runs as fast as possible, unless --pace
-    realtime is given.
+    A live session is fused at the time steps of the live run. As fast as possible, its recorded cameras are used and
+    many poses are computed at once: they are those of the run to 0.5 mm. With --exact, in real time, and with another
+    height or weights, cameras and poses are computed step by step: with the same provider and settings every pose is
+    identical to the last bit, and the summary counts the identical ones. With --passes 2 or --start, and for imported
+    sessions, every frame of the fastest camera is fused instead. With --save or --record it runs as fast as possible,
+    unless --pace realtime is given.
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     check_input(session, REPLAY_INPUT)
     given = options.values
@@ -83,10 +92,13 @@ def replay(
         model_path = str(detector_model(config.detector.model, console.print, network(console)))
         ready, how = plan(from_video, model_path, recorded.unix_from_rig_ns), "with new detections in its video"
     else:
-        exact = recorded.live and config.passes == 1 and not start_s
-        job = ReplayJob(FusionJob(config, (), ""), str(recorded.path), exact, realtime, start_s, end_s)
+        as_live = recorded.live and config.passes == 1 and not start_s
+        follows = as_live and not (config.exact or realtime or changes_poses(config, recorded.neutral))
+        job = ReplayJob(
+            FusionJob(config, (), ""), str(recorded.path), as_live, realtime, start_s, end_s, follows=follows
+        )
         ready = replay_plan(config, job, recorded.unix_from_rig_ns)
-        how = "at the time steps of the live run" if exact else "frame by frame"
+        how = HOW[as_live, follows]
     remove_replaced(config, force=force)
     console.print(f"Replaying {recorded.path}, {how}. Poses on {ready.output}.")
     run_plan(ready, console, headless=headless, debug=debug)

@@ -38,6 +38,12 @@ class Recorded:
         )  # fmt: skip
 
 
+def changes_poses(config: Config, recorded: Config) -> bool:
+    """Returns whether live poses would be others with a configuration than with that of the recording."""
+    settings = [(one.camera, one.height_m, structs.replace(one.fusion, provider="auto")) for one in (config, recorded)]
+    return settings[0] != settings[1]
+
+
 def recorded_in(path: Path, start_s: float | None, end_s: float | None) -> Recorded:
     """Returns the properties of a session.
 

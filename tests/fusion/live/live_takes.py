@@ -15,9 +15,10 @@ from pose_rig.fusion.pose.sync import SampleBuffer
 from pose_rig.fusion.pose_messages import pose_message
 from pose_rig.fusion.recorded_clock import RecordedClock
 from pose_rig.fusion.rig.background import BackgroundCompute
+from pose_rig.fusion.stretches.following_steps import FollowingSteps
 from pose_rig.fusion.time_steps import TimeStep, time_steps
 from pose_rig.graph import Engine
-from pose_rig.wire.messages import Keypoints2D, Message
+from pose_rig.wire.messages import Keypoints2D, Message, RigState
 from tests.fusion.fakes import config
 from tests.fusion.simulated import SIZE_PX, calibration, images
 from tests.fusion.synchronisation.clock_takes import dance
@@ -122,6 +123,8 @@ class LiveTake:
             self.late.append([age > 0 for age in cameras.late_age_ns])
             self.record += self.estimator.background_results()
             self.record.append(pose_message(step.pose, len(self.steps) - 1, 0, 1.7, True))
+            if self.estimator.rig_changed():
+                self.record.append(self.estimator.rig_state())
         return self
 
     def replayed(self) -> list[TimeStep]:
@@ -131,3 +134,11 @@ class LiveTake:
         estimator = Estimator(config(self.views), self.engine, BackgroundCompute(Late(), replayed=True))
         clock = RecordedClock(iter(self.record), estimator, None)
         return [step for step in time_steps(cameras, clock, estimator, Event()) if step is not None]
+
+    def followed(self) -> tuple[list[TimeStep], Estimator]:
+        """The time steps of the recording with its cameras, and the estimator after them."""
+        names = [f"cam{view}" for view in range(self.views)]
+        cameras, estimator = CameraInputs(names, (), follow=True), Estimator(config(self.views), self.engine)
+        clock = RecordedClock(iter(self.record), estimator, RigState(t_ns=0, mode="cold", cameras=()), follows=True)
+        found = FollowingSteps(self.engine)(cameras, clock, estimator, Event())
+        return [step for step in found if step is not None], estimator
