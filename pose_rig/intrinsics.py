@@ -5,6 +5,7 @@ Axes: V views, K points, N rows of any views.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,10 @@ class Intrinsics:
     principal_point_px: Floats
     dist: Floats
     fisheye: NDArray[np.bool_]
+
+    def __reduce__(self) -> tuple[type["Intrinsics"], tuple[NDArray[Any], ...]]:
+        """Pickles the fields alone: another thread may compute a cached property meanwhile."""
+        return Intrinsics, (self.focal_px, self.size_px, self.principal_point_px, self.dist, self.fisheye)
 
     @classmethod
     def pinhole(cls, focal_px: Floats, size_px: Floats) -> "Intrinsics":

@@ -1,5 +1,7 @@
 """Intrinsics against OpenCV's own projections, and where its models mean nothing."""
 
+import pickle
+
 import cv2
 import numpy as np
 import pytest
@@ -103,3 +105,12 @@ def test_intrinsics_of_some_cameras_are_replaced() -> None:
     assert (chosen.focal_px[0], chosen.fisheye[0]) == (560.0, True)
     kept = b.where(np.array([False]), a)
     assert (kept.focal_px[0], kept.dist[0].tolist()) == (700.0, LENSES["barrel"][0])
+
+
+def test_only_the_fields_are_pickled_for_other_threads_may_compute_the_rest() -> None:
+    wide = camera("wide")
+    size = len(pickle.dumps(wide))
+    seen = wide.ideal_xy(everywhere())
+    assert len(pickle.dumps(wide)) == size
+    again = pickle.loads(pickle.dumps(wide))  # noqa: S301 - it was just pickled
+    np.testing.assert_array_equal(again.ideal_xy(everywhere()), seen)

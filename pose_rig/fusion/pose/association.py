@@ -32,6 +32,11 @@ BODY_TIMEOUT_S = 0.2
 MAX_STEPS = 3  # of the search
 
 
+# the annotations of inner functions are evaluated in every call
+_Assignments = NDArray[np.int64]
+_Evaluated = Computations[tuple[GraphOutput, Floats, NDArray[np.bool_]]]
+
+
 class DataAssociation:
     """Associates the candidates of all views with one person, from frame to frame."""
 
@@ -65,7 +70,7 @@ class DataAssociation:
         elif jumps[assignment].max() > USUAL_JUMP:
             observation, jumps, assignment = self._as_last(observation, jumps, assignment)
 
-        def evaluate(assignments: NDArray[np.int64]) -> Computations[tuple[GraphOutput, Floats, NDArray[np.bool_]]]:
+        def evaluate(assignments: _Assignments) -> _Evaluated:
             out = yield graph_run(engine, observation, assignments, prior, view_weight)
             return out, *self._assess(observation, assignments, out, jumps, view_weight > 0)
 

@@ -65,6 +65,9 @@ class SolvedPose:
         return TemporalPrior.after(elapsed_s, self.points, self.covariance[_POINTS], velocity)
 
 
+_Fitted = Computations[tuple[SolvedPose, Floats]]  # the annotations of inner functions are evaluated in every call
+
+
 def lifted_shape(hypothesis: Hypothesis, length: Floats) -> Floats:
     """Returns (P,3) m the lifted pose, rig axes, at the size of a person with segment lengths (L,) m."""
     body = hypothesis.out.body[0][_POINTS].astype(float)
@@ -110,7 +113,7 @@ def solved_pose(
 
     waits = may_jump is not None and bool(may_jump.any()) and ((view_weight > 0) & visible.any(1)).sum() == 1
 
-    def fitted(inlier: Floats) -> Computations[tuple[SolvedPose, Floats]]:
+    def fitted(inlier: Floats) -> _Fitted:
         weighted = Rays(rays.ideal_xy, rays.sd, rays.weight * inlier)
         found = yield PoseFit(weighted, cameras, length, shape, prior, initial)
         agreement = _agreement(found.error[0], visible)

@@ -90,6 +90,8 @@ class SolvedRig:
 
         The resection is repeated for a few more seconds, from more keypoints.
         """
+        if not self._resections:
+            return
         points, points_sd = pose.joints[list(POINTS)], _points_sd(pose)
         for view, resection in list(self._resections.items()):
             if moving[view]:
