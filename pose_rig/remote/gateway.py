@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
-from pose_rig.wire.bus import Sender
+from pose_rig.wire.bus import OnDemandSender, Sender
 from pose_rig.wire.jobs import GatewayJob, Start, Stop
+from pose_rig.wire.live_images import Thumbnail
 from pose_rig.wire.messages import Health, Keypoints2D, Message
 from pose_rig.wire.meter import Meter
 from pose_rig.wire.records import Gap, VideoFrame
@@ -37,6 +38,7 @@ class RemoteCamera:
         received_s: When its last message was received.
         health: Its newest report.
         reported_s: When a report was passed on or made here.
+        needs_keyframe: Whether the recorder lacks an image before which its video cannot be decoded.
     """
 
     name: str
@@ -44,6 +46,7 @@ class RemoteCamera:
     received_s: float = 0.0
     health: Health | None = None
     reported_s: float = 0.0
+    needs_keyframe: bool = False
 
     def is_lost(self, now_s: float) -> bool:
         """Returns whether nothing has been received for a while."""
@@ -62,11 +65,13 @@ def main(job: GatewayJob, stop: Stop, start_ns: Start) -> None:
         Sender(job.output, bind=True, keys=job.keys) as output,
     ):
         recorder = Sender(job.video, "lossless", keys=job.keys, send_hwm=VIDEO_HWM) if job.video else None
+        pages = OnDemandSender(job.thumbnails, job.keys) if job.thumbnails else None
         try:
-            Gateway(job, router, fusion, output, recorder, start_ns).run(stop)
+            Gateway(job, router, fusion, output, recorder, pages, start_ns).run(stop)
         finally:
-            if recorder is not None:
-                recorder.close(linger_ms=LINGER_MS)
+            for sender in (recorder, pages):
+                if sender is not None:
+                    sender.close(linger_ms=LINGER_MS)
 
 
 class Gateway:
@@ -78,16 +83,24 @@ class Gateway:
         fusion: Sends to the fusion process.
         output: Publishes the health of this worker.
         recorder: Sends to the recorder; None = the video is not recorded.
+        pages: Sends to the web worker; None = there is none.
         start_ns: When files start, rig clock.
     """
 
     def __init__(
-        self, job: GatewayJob, router: Router, fusion: Sender, output: Sender, recorder: Sender | None, start_ns: Start
+        self,
+        job: GatewayJob,
+        router: Router,
+        fusion: Sender,
+        output: Sender,
+        recorder: Sender | None,
+        pages: OnDemandSender | None,
+        start_ns: Start,
     ) -> None:
         self._cameras = {name: RemoteCamera(name) for name in job.cameras}
         self._by_session: dict[bytes, RemoteCamera] = {}
         self._router, self._fusion, self._output, self._recorder = router, fusion, output, recorder
-        self._start_ns = start_ns
+        self._pages, self._start_ns = pages, start_ns
         self._meter = Meter(GATEWAY, job.restarts)
         self._meter.detail = f"cameras of other machines connect to {router.endpoint}"
         self._reported_s = 0.0
@@ -111,6 +124,7 @@ class Gateway:
             answered_ns=time.monotonic_ns(),
             start_ns=self._start_ns.value,
             video=self._recorder is not None,
+            thumbnails=self._pages is not None and self._pages.wanted,
             refusal=refusal,
         )
         self._router.send(session, reply)
@@ -145,10 +159,23 @@ class Gateway:
             camera.health, camera.reported_s = message, camera.received_s
             self._fusion.send_bytes(data)
         elif isinstance(message, VideoFrame | Gap):
-            if self._recorder is None or not self._recorder.send_bytes(data, timeout_ms=0):
-                self._meter.count_dropped(RECORDER_BEHIND)
+            self._record(camera, message, data)
+        elif isinstance(message, Thumbnail):
+            if self._pages is not None:
+                self._pages.send(message)
         else:
             self._meter.count_dropped(f"{message.topic} is not a message of a camera.")
+
+    def _record(self, camera: RemoteCamera, message: VideoFrame | Gap, data: bytes) -> None:
+        """Sends an image to the recorder; after one that was dropped, those that need it are dropped too."""
+        if isinstance(message, VideoFrame) and camera.needs_keyframe and not message.keyframe:
+            self._meter.count_dropped(RECORDER_BEHIND)
+            return
+        sent = self._recorder is not None and self._recorder.send_bytes(data, timeout_ms=0)
+        if isinstance(message, VideoFrame):
+            camera.needs_keyframe = not sent
+        if not sent:
+            self._meter.count_dropped(RECORDER_BEHIND)
 
     def _report(self) -> None:
         now_s = time.monotonic()

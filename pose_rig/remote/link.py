@@ -13,6 +13,7 @@ from pose_rig.wire.authentication import Keys, generate_keys
 from pose_rig.wire.bus import Receiver
 from pose_rig.wire.encoding import MAX_VIDEO_BYTES
 from pose_rig.wire.jobs import SYSTEM_CLOCK, WallClock
+from pose_rig.wire.live_images import Thumbnail
 from pose_rig.wire.messages import Health, Keypoints2D, Message
 from pose_rig.wire.records import Gap, VideoFrame
 from pose_rig.wire.remote_messages import TimeReply, TimeRequest
@@ -51,6 +52,7 @@ class RigLink:
         self.keys = generate_keys()
         local, session = f"tcp://{LOOPBACK}:0", new_session()
         self._inputs = Receiver(local, bind=True, keys=self.keys)
+        self._thumbnails = Receiver(local, bind=True, keys=self.keys, topics=())
         self._images = Receiver(local, "lossless", bind=True, keys=self.keys, max_bytes=MAX_VIDEO_BYTES)
         self._rig = Dealer(rig, rig_keys, session)
         self._rig_images = Dealer(rig, rig_keys, session + VIDEO_SESSION)
@@ -61,9 +63,10 @@ class RigLink:
         self._requested_s = self._replied_s = 0.0
         self._rejected = self._dropped = 0
         self._rig_start_ns = self.start_ns = 0
+        self._shown = False  # on a page
         self.video: bool | None = None
         self.refusal = ""
-        self.reported_s = time.monotonic()
+        self.reported_s = 0.0
         self.health: Health | None = None
 
     @property
@@ -75,6 +78,11 @@ class RigLink:
     def image_endpoint(self) -> str:
         """Where the worker sends images."""
         return self._images.endpoint
+
+    @property
+    def thumbnail_endpoint(self) -> str:
+        """Where the worker sends thumbnails; it makes none unless the rig wants some."""
+        return self._thumbnails.endpoint
 
     @property
     def estimate(self) -> ClockEstimate | None:
@@ -104,6 +112,9 @@ class RigLink:
             self.reported_s = time.monotonic()
             self.send(message)
         self._send_images()
+        for message in self._thumbnails.receive(0):
+            if isinstance(message, Thumbnail) and self.estimate is not None:
+                self._rig_images.send(structs.replace(message, t_ns=self._rig_ns(message.t_ns, self.estimate)))
 
     def send(self, message: Message) -> None:
         """Sends keypoints or health of the camera; counts keypoints that cannot be sent or are too old."""
@@ -121,7 +132,7 @@ class RigLink:
     def close(self) -> None:
         """Closes all sockets, once the rig has what was sent last."""
         self._rig.close(linger_ms=500)
-        for one in (self._rig_images, self._inputs, self._images):
+        for one in (self._rig_images, self._inputs, self._images, self._thumbnails):
             one.close()
 
     def _request_time(self) -> None:
@@ -137,6 +148,9 @@ class RigLink:
         self._offset.add(Exchange(reply.sent_ns, reply.received_ns, reply.answered_ns, returned_ns))
         if not reply.refusal and self.estimate is not None:
             self.video = reply.video
+            if reply.thumbnails is not self._shown:
+                self._shown = reply.thumbnails
+                self._thumbnails.set_topics((Thumbnail.TOPIC,) if self._shown else ())
             if reply.start_ns != self._rig_start_ns:
                 self._rig_start_ns = reply.start_ns
                 self.start_ns = self.estimate.own_ns(reply.start_ns) if reply.start_ns else 0

@@ -88,6 +88,7 @@ class GatewayJob:
         input: Fusion receives keypoints here.
         output: Endpoint to publish its Health on, for the workers of this run.
         video: The recorder receives frames here; empty = the video is not recorded.
+        thumbnails: The web worker receives thumbnails here; empty = there is none.
     """
 
     cameras: tuple[str, ...]
@@ -96,6 +97,7 @@ class GatewayJob:
     input: str
     output: str
     video: str = ""
+    thumbnails: str = ""
     keys: Keys | None = None
     restarts: int = 0
 

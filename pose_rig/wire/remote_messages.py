@@ -35,6 +35,7 @@ class TimeReply(Message, frozen=True, kw_only=True, eq=False):
         answered_ns: When this was sent, rig clock.
         start_ns: When files start, rig clock; 0 = not yet.
         video: Whether the rig records video.
+        thumbnails: Whether a page shows the cameras.
         refusal: Why the rig does not take this camera, and a remedy; empty if it does.
     """
 
@@ -45,4 +46,5 @@ class TimeReply(Message, frozen=True, kw_only=True, eq=False):
     answered_ns: TimeNs
     start_ns: TimeNs = 0
     video: bool = False
+    thumbnails: bool = False
     refusal: str = ""

@@ -51,6 +51,7 @@ class Rig:
         start: When files start.
         fusion: Messages to the fusion process.
         recorder: Messages to the recorder.
+        pages: Receives thumbnails for pages once it subscribes to them.
         health: Of the worker itself.
     """
 
@@ -58,13 +59,16 @@ class Rig:
     keys: Keys
     start: Start
     _receivers: Sequence[Receiver]
+    pages: Receiver
     fusion: list[Message] = field(default_factory=list)
     recorder: list[Message] = field(default_factory=list)
     health: list[Message] = field(default_factory=list)
 
-    def receive(self) -> None:
-        for receiver, got in zip(self._receivers, (self.fusion, self.recorder, self.health), strict=False):
-            got += receiver.receive(0)
+    def receive(self, *, recorder: bool = True) -> None:
+        """Receives what has arrived; without the recorder, as if that one was behind."""
+        for receiver, got in zip(self._receivers, (self.fusion, self.recorder, self.health), strict=True):
+            if recorder or got is not self.recorder:
+                got += receiver.receive(0)
 
     def newest(self, worker: str) -> Health | None:
         """Returns the newest health of a worker."""
@@ -81,13 +85,15 @@ def running(*cameras: str, video: bool = False, endpoint: str = "", keys: Keys |
     with (
         Receiver(local, bind=True, keys=own) as fusion,
         Receiver(local, "lossless", bind=True, keys=own, max_bytes=MAX_VIDEO_BYTES) as recorder,
+        Receiver(local, bind=True, keys=own, topics=()) as pages,
     ):
-        job = GatewayJob(cameras, endpoint, keys, fusion.endpoint, output, recorder.endpoint if video else "", own)
+        images = recorder.endpoint if video else ""
+        job = GatewayJob(cameras, endpoint, keys, fusion.endpoint, output, images, pages.endpoint, own)
         thread = threading.Thread(target=main, args=(job, stop, start))
         thread.start()
         try:
             with Receiver(output, keys=own) as health:
-                yield Rig(endpoint, keys, start, (fusion, recorder, health))
+                yield Rig(endpoint, keys, start, (fusion, recorder, health), pages)
         finally:
             stop.set()
             thread.join()

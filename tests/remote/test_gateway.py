@@ -3,7 +3,7 @@ from contextlib import ExitStack
 from pose_rig.remote.gateway import LOST_AFTER_S
 from pose_rig.wire.authentication import generate_keys
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Streams
-from pose_rig.wire.records import Gap
+from pose_rig.wire.records import Gap, VideoFrame
 from pose_rig.wire.remote_messages import TimeReply, TimeRequest
 from pose_rig.wire.router import Dealer, new_session
 from tests.remote.rigs import Rig, keypoints, running, until
@@ -98,6 +98,31 @@ def test_messages_of_others_are_counted_and_go_nowhere() -> None:
         own = rig.newest("gateway")
         assert own is not None
         assert "not of a camera that has joined" in own.error
+
+
+def image(index: int, *, keyframe: bool) -> VideoFrame:
+    return VideoFrame(
+        camera="hall", index=index, t_ns=index, size_px=(4, 4), format="h264", keyframe=keyframe, data=b"x" * 100_000
+    )  # fmt: skip
+
+
+def test_images_after_one_that_the_recorder_could_not_take_wait_for_a_keyframe() -> None:
+    with running("hall", video=True) as rig, ExitStack() as stack:
+        camera = Camera(stack, rig)
+        assert camera.ask().video
+        index = 0
+
+        def is_behind() -> bool:
+            nonlocal index
+            index += camera.dealer.send(image(index + 1, keyframe=index == 0))
+            return (own := rig.newest("gateway")) is not None and own.dropped > 0
+
+        until(is_behind, lambda: rig.receive(recorder=False))
+        until(lambda: camera.dealer.send(image(10**6, keyframe=True)), rig.receive)
+        until(lambda: [one for one in rig.recorder if isinstance(one, VideoFrame) and one.index == 10**6], rig.receive)
+        taken = [one.index for one in rig.recorder if isinstance(one, VideoFrame)]
+        assert taken[:-1] == list(range(1, len(taken)))  # no image without those before it
+        assert len(taken) - 1 < index
 
 
 def test_the_newest_process_of_a_camera_counts_while_it_lives() -> None:

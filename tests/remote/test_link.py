@@ -2,14 +2,20 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
+import numpy as np
 import pytest
 
+from pose_rig.capture.source import Detections
+from pose_rig.capture.thumbnails import ThumbnailSender
 from pose_rig.remote.link import RigLink, SleepDetector
 from pose_rig.wire.authentication import generate_keys
 from pose_rig.wire.bus import Sender
+from pose_rig.wire.live_images import Thumbnail
 from pose_rig.wire.messages import Health, Keypoints2D
 from pose_rig.wire.records import Gap, VideoFrame
 from tests.remote.rigs import RATE, OtherClock, Rig, keypoints, running, until
+
+IMAGE = np.zeros((8, 8, 3), np.uint8)
 
 
 @contextmanager
@@ -95,6 +101,29 @@ def test_video_has_the_times_of_its_keypoints_and_is_sent_on_demand() -> None:
         assert isinstance(gap, Gap)
         assert image.t_ns == detected.t_ns == gap.from_ns
         assert image.data == b"x" * 999
+
+
+def test_thumbnails_are_sent_while_a_page_shows_them() -> None:
+    clock, found = OtherClock(), []
+    with running("hall") as rig, linked(rig, clock) as (link, _):
+        with closing(ThumbnailSender("hall", link.thumbnail_endpoint, link.keys)) as thumbnails:
+
+            def offer() -> None:
+                nothing = Detections.from_arrays(np.zeros((0, 17, 2)), np.zeros((0, 17)))
+                t_ns = clock.monotonic_ns()
+                thumbnails.offer(IMAGE, nothing, t_ns=t_ns, size_px=(8, 8), landmarks="coco17")
+                found.extend(rig.pages.receive(0))
+
+            for _ in range(10):
+                offer()
+                link.step()
+            assert not found
+            rig.pages.set_topics((Thumbnail.TOPIC,))
+            until(lambda: found, link.step, offer)
+        first = found[0]
+        assert isinstance(first, Thumbnail)
+        assert first.jpeg
+        assert abs(first.t_ns - time.monotonic_ns()) < 2e9
 
 
 def test_the_start_of_files_is_converted() -> None:

@@ -112,7 +112,7 @@ class RemoteCameraRun:
                 for worker_exit in supervisor.poll():
                     screen.print(f"{worker_exit.name}: {worker_exit.cause} Restarting in {worker_exit.delay_s:g} s.")
                     self._link.send(self._failed(worker_exit.cause, worker_exit.restarts))
-                if state.running and self._silent_s(state.running.started_ns) > HANG_TIMEOUT_S:
+                if state.running and self._hangs(state.running.started_ns):
                     supervisor.kill(self._camera.name, f"No report for {HANG_TIMEOUT_S:.0f} s.")
             self._step(screen)  # the last messages
             self._ended = state.ended
@@ -125,6 +125,7 @@ class RemoteCameraRun:
             pace="realtime",
             endpoint=self._link.endpoint,
             video=self._link.image_endpoint if video and detects else "",
+            thumbnails=self._link.thumbnail_endpoint,
             clock=self._clock,
             keys=self._link.keys,
         )
@@ -138,8 +139,12 @@ class RemoteCameraRun:
             screen.print(text)
         screen.update(self)
 
-    def _silent_s(self, started_ns: int) -> float:
-        return time.monotonic() - max(self._link.reported_s, started_ns * 1e-9)
+    def _hangs(self, started_ns: int) -> bool:
+        """Returns whether a worker that has reported since its start is silent; loading and ending may take long."""
+        reported_s, health = self._link.reported_s, self._link.health
+        if health is not None and health.state == "ended":
+            return False
+        return reported_s > started_ns * 1e-9 and time.monotonic() - reported_s > HANG_TIMEOUT_S
 
     def _failed(self, cause: str, restarts: int) -> Health:
         health = self._link.health or Health(worker=self._camera.name, t_ns=0, state="failed")

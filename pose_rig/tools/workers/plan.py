@@ -120,7 +120,9 @@ def _gateway_job(config: Config, at: Endpoints, recording: RecordJob | None) -> 
         return None
     names = tuple(camera.name for camera in config.camera if is_remote(camera))
     video = recording.input if recording and config.video else ""
-    return GatewayJob(names, at.gateway[0], curve_keys(machine_key()), at.inputs[0], at.gateway[1], video, at.keys)
+    thumbnails = at.web.thumbnails if at.web else ""
+    keys = curve_keys(machine_key())
+    return GatewayJob(names, at.gateway[0], keys, at.inputs[0], at.gateway[1], video, thumbnails, at.keys)
 
 
 def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int, cores: int | None = None) -> Plan:
