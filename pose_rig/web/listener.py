@@ -7,11 +7,12 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from pose_rig.errors import PoseRigError, UsageError
 
 MAX_CONNECTIONS = 96  # 16 phones, 8 pages, each with some connections for its files
-MAX_CONNECTIONS_PER_HOST = 64
+MAX_PENDING = 32  # without a valid request; a handshake takes some hundredths of a second
 HANDSHAKE_TIMEOUT_S = 5.0
 SHUTDOWN_TIMEOUT_S = 1.0
 BACKLOG = 64
@@ -35,7 +36,8 @@ class Listener:
         self._context, self._protocol = context, protocol
         self._sockets: list[socket.socket] = []
         self._accepting: list[asyncio.Task[None]] = []
-        self._open: dict[asyncio.Task[None], str] = {}
+        self._open: set[asyncio.Task[None]] = set()
+        self._pending: dict[asyncio.Protocol, asyncio.Task[None]] = {}  # oldest first
 
     def listen(self, sockets: Sequence[socket.socket]) -> None:
         """Accepts the connections of bound sockets, which it closes at the end."""
@@ -44,6 +46,11 @@ class Listener:
             listening.setblocking(False)
             self._sockets.append(listening)
             self._accepting.append(asyncio.create_task(self._accept(listening)))
+
+    def accept(self, protocol: asyncio.Protocol | None) -> None:
+        """Marks a connection as one that has sent a valid request; others are closed where there are too many."""
+        if protocol is not None:
+            self._pending.pop(protocol, None)
 
     async def close(self) -> None:
         """Stops listening, and ends all connections."""
@@ -59,26 +66,38 @@ class Listener:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                connection, peer = await loop.sock_accept(listening)
+                connection, _ = await loop.sock_accept(listening)
             except OSError:  # no more file descriptors, or the connection has ended already
                 await asyncio.sleep(PAUSE_S)
                 continue
-            host = str(peer[0])
-            same_host = sum(open_host == host for open_host in self._open.values())
-            if len(self._open) >= MAX_CONNECTIONS or same_host >= MAX_CONNECTIONS_PER_HOST:
+            if len(self._open) - len(self._pending) >= MAX_CONNECTIONS:
                 self.refused += 1
                 connection.close()
                 continue
-            task = asyncio.create_task(self._serve(connection))
-            self._open[task] = host
-            task.add_done_callback(self._open.pop)
+            if len(self._pending) >= MAX_PENDING:
+                self._drop_oldest()
+            inner = self._protocol()
+            task = asyncio.create_task(self._serve(connection, Watched(inner)))
+            self._open.add(task)
+            self._pending[inner] = task
+            task.add_done_callback(partial(self._ended, connection, inner))  # also if it is cancelled before it begins
 
-    async def _serve(self, connection: socket.socket) -> None:
+    def _ended(self, connection: socket.socket, inner: asyncio.Protocol, task: asyncio.Task[None]) -> None:
+        self._open.discard(task)
+        self._pending.pop(inner, None)
+        connection.close()
+
+    def _drop_oldest(self) -> None:
+        """Ends the connection that has been without a valid request for longest."""
+        oldest = next(iter(self._pending))
+        self._pending.pop(oldest).cancel()
+        self.refused += 1
+
+    async def _serve(self, connection: socket.socket, watched: "Watched") -> None:
         """Lives as long as a connection."""
         connection.setblocking(False)
         with suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        watched = Watched(self._protocol())
         try:
             transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: watched,
@@ -89,7 +108,6 @@ class Listener:
             )
         except (OSError, ssl.SSLError, TimeoutError):
             self.refused += 1
-            connection.close()
             return
         try:
             await watched.lost.wait()

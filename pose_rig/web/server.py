@@ -87,6 +87,7 @@ class PageServer:
         access = self._job.tokens.access(token)
         if access is None or request.method != "GET":
             return self.refuse()
+        self._listener.accept(request.protocol)
         if not slash:
             return web.Response(status=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": f"/{token}/", **HEADERS})
         if name == SOCKET:

@@ -7,6 +7,8 @@ import aiohttp
 import pytest
 
 from pose_rig.web.certificate import load_root
+from pose_rig.web.listener import MAX_PENDING
+from pose_rig.wire.messages import RigState
 from tests.web.rig import WebRig, opened, run_async, running
 
 
@@ -94,3 +96,21 @@ def test_an_untrusting_client_does_not_accept_the_certificate(tmp_path: Path) ->
         pytest.raises(ssl.SSLCertVerificationError),
     ):
         ssl.create_default_context().wrap_socket(plain, server_hostname="127.0.0.1")
+
+
+def test_hundreds_of_silent_connections_keep_no_page_out(tmp_path: Path) -> None:
+    async def check(rig: WebRig) -> None:
+        async with opened(rig, rig.job.tokens.watch) as before:
+            await before.until("hello")
+            silent = [socket.create_connection(("127.0.0.1", rig.job.port)) for _ in range(300)]
+            async with opened(rig, rig.job.tokens.watch) as page:
+                await page.until("hello")
+                rig.fusion.send(RigState(t_ns=1, mode="cold", cameras=()))
+                await page.until("rig")
+            await before.until("rig")
+            for one in silent:
+                one.close()
+
+    with running(tmp_path) as rig:
+        run_async(check(rig))
+        rig.health(lambda health: health.refused >= 300 - MAX_PENDING)
