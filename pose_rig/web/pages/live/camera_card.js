@@ -1,11 +1,11 @@
 /** One camera of the strip: its image with both 2D poses, and its state in words and numbers. */
 
 import { delay } from "../shared/sentence.js";
+import { isFault } from "./fault.js";
 import { linesOf } from "./landmarks.js";
 
 const VISIBLE = 0.3; // score of a landmark that is drawn
 const BODY_JOINTS = 17;
-const NO_PERSON = "no person detected"; // the one note of the rig that is not a fault
 const STATES = { starting: "starting", ready: "starting", ended: "ended" };
 const FRESH_MS = 1500; // an older 2D pose is not drawn
 
@@ -88,7 +88,7 @@ export class CameraCard {
     const error = health?.error || (health?.silent ? "no report" : "") || (health?.state === "failed" ? "failed" : "");
     const note = error || state?.note || STATES[health?.state] || "";
     this.#write("note", note);
-    const fault = state?.note && state.note !== NO_PERSON;
+    const fault = isFault(state?.note);
     const kind = error ? "danger" : !running ? "" : fault ? "attention" : "good";
     this.#parts.note.classList.toggle("plain", !error && !fault);
     if (this.#parts.dot.className !== `dot ${kind}`) {

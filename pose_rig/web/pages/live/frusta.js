@@ -1,5 +1,7 @@
 /** The cameras where the rig found them, each as the pyramid of what it sees, with its name. */
 
+import { isFault } from "./fault.js";
+
 const { THREE } = globalThis;
 const DEPTH_M = 0.42;
 const LABEL_PX = 22, SHARP = 3; // height of a name, and texels per px
@@ -27,7 +29,7 @@ export class Frusta {
     this.#forget((name) => found.some((camera) => camera.name === name));
     let changed = false;
     for (const camera of found) {
-      const key = [...camera.rotation, ...camera.translation_m].map((x) => x.toFixed(3)).join() + camera.focal_px.toFixed(0) + (camera.note ? "!" : "");
+      const key = [...camera.rotation, ...camera.translation_m].map((x) => x.toFixed(3)).join() + camera.focal_px.toFixed(0) + isFault(camera.note);
       let drawn = this.#drawn.get(camera.name);
       if (drawn?.key !== key) {
         if (drawn) dispose(drawn.object);
@@ -51,7 +53,7 @@ export class Frusta {
     const [x, y, z] = camera.translation_m;
     const [width, height] = camera.size_px;
     const w = ((width / 2) * DEPTH_M) / camera.focal_px, v = ((height / 2) * DEPTH_M) / camera.focal_px;
-    const colour = camera.note ? this.#colours.amber : this.#colours.faint;
+    const colour = isFault(camera.note) ? this.#colours.amber : this.#colours.faint;
     const object = new THREE.Group();
     // rows of camera_from_rig are the camera's axes in the rig; three.js has y up and z back
     object.setRotationFromMatrix(new THREE.Matrix4().set(a, -d, -g, 0, b, -e, -h, 0, c, -f, -i, 0, 0, 0, 0, 1));
@@ -65,7 +67,8 @@ export class Frusta {
     const glass = { color: colour, transparent: true, opacity: 0.12, side: THREE.DoubleSide, depthWrite: false };
     object.add(new THREE.Mesh(face, new THREE.MeshBasicMaterial(glass)));
     const label = this.#label(camera.name, colour);
-    label.position.set(0, v + 0.1, -DEPTH_M * 0.6);
+    label.center.set(0.5, 0); // its lower edge is at its position
+    label.position.set(0, v + 0.06, -DEPTH_M * 0.6);
     object.add(label);
     return object;
   }

@@ -15,6 +15,7 @@ import { WakeLock } from "./wake_lock.js";
 const STATUS_MS = 2000;
 const FACTS_MS = 500;
 const MAX_FAILURES = 4; // of the first connection, until the page says what may be wrong
+const LOCK_HINT = "Switch off the automatic screen lock while this phone is a camera.";
 const byId = (id) => document.getElementById(id);
 const choices = { camera: byId("camera"), resolution: byId("resolution"), rate: byId("rate") };
 
@@ -60,7 +61,7 @@ async function start() {
   showSection("running");
   showName("Connecting", "");
   showState("Connecting", "Looking for the rig.");
-  showHint(WakeLock.supported ? "" : "Switch off the automatic screen lock while this phone is a camera.");
+  showHint(WakeLock.supported ? "" : LOCK_HINT);
   wakeLock.request();
   listCameras();
   if (connection.isOpen) opened();
@@ -141,6 +142,7 @@ const TAKE = {
     if (message.codec) encodeAs(message.codec);
     showName(message.camera, "good");
     showState("Connected", "Waiting for the rig.");
+    if (message.note) showHint(`Sending JPEG: ${message.note}`);
     clock.start();
     sender.start(message);
     reportStatus();
