@@ -21,6 +21,7 @@ from pose_rig.wire.meter import Meter
 from pose_rig.wire.services import FUSION, FUSION_REPORT_S
 
 IN_STRETCHES = "poses computed side by side, the same to 0.5 mm as one after the other (--exact)"
+STOPPED_IN_FIRST_PASS = "stopped in the first of two passes: there are no poses, and its detections are not kept"
 CONNECTION_REFUSED = "A program that is not part of this rig tried to connect and was refused."
 
 
@@ -76,6 +77,7 @@ class FusionOutput:
 
     Attributes:
         exact: Whether every pose is computed after the one before it; else in stretches, side by side.
+        in_first_pass: Whether the run was stopped in the first of two passes.
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class FusionOutput:
         self._endpoints: Sequence[Endpoint] = (publisher, *endpoints)
         self._camera_health: dict[str, Health] = {}
         self._next_index = 0
-        self.exact = True
+        self.exact, self.in_first_pass = True, False
         self._height_m = estimator.height_m
         self._newest_ns = 0  # time of the last pose
         self._rejected = self._skipped = 0  # messages; time steps
@@ -202,6 +204,7 @@ class FusionOutput:
         """
         self._provider = self._engine.provider
         notes = notes if self.exact else [*notes, IN_STRETCHES]
+        notes = [*notes, STOPPED_IN_FIRST_PASS] if self.in_first_pass else notes
         self._meter.detail = "; ".join((self._describe_engine(), *notes))
         try:
             if self._file is not None:

@@ -118,6 +118,7 @@ def fuse_files(
         steps = time_steps if recorded is None else recorded.learning(exact=job.config.exact)
         passes = TwoPasses(names, files, estimator, output, stop, steps)
         passes.first(sources)
+        output.in_first_pass = stop.is_set()
         if not stop.is_set():
             recorded = None if job.config.exact else recorded
             if recorded is not None:

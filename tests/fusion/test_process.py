@@ -97,6 +97,8 @@ def test_a_stop_during_the_first_of_two_passes_ends_at_once(start: Callable[...,
     running.until(lambda: not running.thread.is_alive())
     assert time.monotonic() - began < 8
     assert not running.failure
+    running.until(lambda: running.health()[-1].state == "ended")
+    assert running.health()[-1].detail.endswith("its detections are not kept")
     with np.load(tmp_path / "poses.npz") as got:
         assert len(got["t_ns"]) == 0
 
