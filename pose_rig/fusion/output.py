@@ -21,7 +21,7 @@ from pose_rig.wire.meter import Meter
 from pose_rig.wire.services import FUSION, FUSION_REPORT_S
 
 IN_STRETCHES = "poses computed side by side, the same to 0.5 mm as one after the other (--exact)"
-STOPPED_IN_FIRST_PASS = "stopped in the first of two passes: there are no poses, and its detections are not kept"
+STOPPED_EARLY = "stopped in the first of two passes: there are no poses, and its detections are not kept"
 CONNECTION_REFUSED = "A program that is not part of this rig tried to connect and was refused."
 
 
@@ -204,7 +204,7 @@ class FusionOutput:
         """
         self._provider = self._engine.provider
         notes = notes if self.exact else [*notes, IN_STRETCHES]
-        notes = [*notes, STOPPED_IN_FIRST_PASS] if self.in_first_pass else notes
+        notes = [*notes, STOPPED_EARLY] if self.in_first_pass else notes
         self._meter.detail = "; ".join((self._describe_engine(), *notes))
         try:
             if self._file is not None:
