@@ -1,6 +1,7 @@
 """The live page in Chromium, with a simulated rig."""
 
 import base64
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
+from pose_rig.humanoid.bones import JOINT_OF
+from pose_rig.skeleton import INDEX
+from pose_rig.streaming.axes import AXES
+from pose_rig.streaming.json_frames import frame, schema
+from tests.streaming.live import live
 from tests.streaming.vrm_files import model_of, write_vrm
 from tests.web.chromium import Tab
 from tests.web.page_server import NAMES, SUBJECT, PageServer
@@ -152,6 +158,29 @@ def test_a_dropped_avatar_takes_the_place_of_the_skeleton(tab: Tab, tmp_path: Pa
     until(lambda: teal(tab) == 0)
     click(tab, "avatar")
     until(lambda: teal(tab) > 500)
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_an_avatar_with_the_bones_of_the_person_takes_their_pose(tab: Tab, tmp_path: Path, version: int) -> None:
+    avatar = write_vrm(tmp_path / "me.vrm", model_of(SUBJECT.rest, version, seed=3)).read_bytes()
+    axes, pose = AXES["rig"], live(SUBJECT, 200)
+    joints = [bone[0].lower() + bone[1:] for bone in JOINT_OF]
+    shown = tab.run(
+        f"""(async () => {{
+        const {{ Avatar }} = await import("./live/avatar.js");
+        const data = Uint8Array.from(atob("{base64.b64encode(avatar).decode()}"), (c) => c.charCodeAt());
+        const avatar = new Avatar();
+        avatar.build({schema(pose, axes).decode()});
+        await avatar.load(new File([data], "me.vrm"));
+        avatar.update({frame(pose, axes).decode()}, 0);
+        avatar.group.updateMatrixWorld(true);
+        const {{ humanoid }} = avatar.vrm;
+        return {json.dumps(joints)}.map((bone) =>
+            new THREE.Vector3().setFromMatrixPosition(humanoid.getRawBoneNode(bone).matrixWorld).toArray());
+        }})()"""
+    )
+    wanted = SUBJECT.xyz[200, [INDEX[joint] for joint in JOINT_OF.values()]]
+    assert np.abs(np.array(shown) - wanted).max() < 0.002
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -12,6 +12,11 @@ export class Avatar {
   #mirrored = false; // a VRM 0 looks along -z
   #updatedAt = 0;
 
+  /** The avatar as three-vrm has it, or null. */
+  get vrm() {
+    return this.#vrm;
+  }
+
   get loaded() {
     return this.#vrm !== null;
   }
