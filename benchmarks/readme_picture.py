@@ -1,4 +1,4 @@
-"""The image in README.md: four views with the refined 2D pose, and the solved cameras with the 3D skeleton.
+"""An image of a solved rig (docs/figures.md): four views with the refined 2D pose, and the cameras with the 3D pose.
 
 ``python -m benchmarks.readme_picture`` runs the rig on the demo clip and draws one frame of it.
 Axes: V cameras, J = 17 joints.
