@@ -152,6 +152,8 @@ def main() -> None:
         "--phones", type=int, default=0, help="that send images; their detectors cost more than the rest"
     )
     args: argparse.Namespace = arguments.parse_args()
+    if args.quick:
+        args.seconds = 1.0
     report = Report.begin(args)
     cameras = (*simulated_cameras(4), *(CameraConfig(source=PHONE, name=f"phone{i + 1}") for i in range(args.phones)))
     model = ""

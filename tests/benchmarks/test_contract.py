@@ -15,6 +15,8 @@ NAMES = (
     "accuracy.real_footage",
     "accuracy.self_solve",
     "engines.humanoid",
+    "live.phones",
+    "live.web_load",
     "same_bytes",
     "speed.fuse_speed",
     "speed.kill_recording",
