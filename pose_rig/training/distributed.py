@@ -4,12 +4,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import torch
 from torch import Tensor, nn
 
 from pose_rig.errors import UsageError
 from pose_rig.training.footage.dataset import TENSORS, Batch
+
+TIMEOUT = timedelta(hours=6)  # one may still be reading long sessions while the others wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ def process_group(device: str) -> Iterator[ProcessGroup]:
         return
     if missing := [name for name in ("WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]:
         raise UsageError(f"RANK is set, {missing[0]} is not.", "Start with torchrun, or unset RANK.")
-    torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo", timeout=TIMEOUT)
     try:
         yield ProcessGroup(torch.distributed.get_rank(), torch.distributed.get_world_size())
     finally:

@@ -18,7 +18,7 @@ from pose_rig.skeleton import LIMBS
 from pose_rig.training.canonical_frame import handedness
 from pose_rig.training.distributed import ProcessGroup
 from pose_rig.training.evaluation.metrics import pmpjpe
-from pose_rig.training.footage.dataset import PoseDataset
+from pose_rig.training.footage.dataset import PoseDataset, TrainingSet
 from pose_rig.training.footage.footage import Footage
 from pose_rig.training.footage.recorded import RecordedFootage
 from pose_rig.training.footage.simulated_views import Rehearsal, SimulatedViewSampler
@@ -152,13 +152,33 @@ def fine_tune(
         SessionError: A session cannot be used.
     """
     splits = [split_footage(pseudo_label(one)) for one in recorded]
+    dataset = PoseDataset([footage for footage, _ in splits], "ray", job.device)
+    validation = [validation for _, validation in splits]
+    return fine_tune_on(dataset, validation, start, job, folder, group=group, resume=resume, on_step=on_step)
+
+
+def fine_tune_on(
+    training_set: TrainingSet,
+    validation: Sequence[Footage],
+    start: Lifter,
+    job: TrainingJob,
+    folder: RunFolder,
+    *,
+    group: ProcessGroup = ProcessGroup(),  # noqa: B008 - frozen
+    resume: bool = False,
+    on_step: Callable[[Progress], None] = lambda _: None,
+) -> FinetuneResult:
+    """Fine-tunes a lifter on footage with pseudo-labels, ``validation`` being the same in every process.
+
+    The other arguments are those of `fine_tune`.
+    """
     pool = shipped()
     simulated = SimulatedViewSampler(pool, SIMULATED_SEED)
-    evaluator = FinetuneEvaluator([validation for _, validation in splits], simulated, job.device)
+    evaluator = FinetuneEvaluator(validation, simulated, job.device)
     before = evaluator.evaluate(start.to(job.device))
     training = train(
         job,
-        PoseDataset([footage for footage, _ in splits], "ray", job.device),
+        training_set,
         evaluator.dataset,
         folder,
         start=deepcopy(start),

@@ -4,15 +4,17 @@ Axes: T frames, V views, J = 17 joints.
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.chirality import chirality
 from pose_rig.errors import SessionError
+from pose_rig.lifting.engine import OrtEngine
 from pose_rig.skeleton import BONES, LIMBS
 from pose_rig.training.footage.footage import Footage, GroundTruth
-from pose_rig.training.footage.recorded import RecordedFootage
+from pose_rig.training.footage.recorded import RecordedFootage, recorded_footage
 
 SEGMENT_COUNT = 15  # of a session; every fifth one is for validation
 SEGMENT_MARGIN = 0.1  # of a validation segment, unused at both ends
@@ -47,6 +49,15 @@ def pseudo_label(recorded: RecordedFootage) -> Footage:
     score = np.where(known[:, None, None], footage.score, 0.0).astype(np.float32)
     truth = GroundTruth(np.nan_to_num(joints).astype(np.float32), footage.xy_px)
     return replace(footage, score=score, truth=truth)
+
+
+def labelled_session(path: Path) -> Footage:
+    """Returns the footage of a session, or file of 2D keypoints, with the poses of its rig as ground truth.
+
+    Raises:
+        PoseRigError: It cannot be used.
+    """
+    return pseudo_label(recorded_footage(path, OrtEngine(provider="cpu")))
 
 
 def implausibility(poses: NDArray[np.float64]) -> str:

@@ -7,7 +7,7 @@ not interrupted, and several processes together draw the batches of a single one
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from pose_rig.lifting.checkpoint import load, save
 from pose_rig.lifting.model import Lifter, LifterConfig, with_depth
 from pose_rig.training.distributed import ProcessGroup
-from pose_rig.training.footage.dataset import Batch, PoseDataset
+from pose_rig.training.footage.dataset import Batch, PoseDataset, TrainingSet
 from pose_rig.training.footage.depth_errors import with_common_errors
 from pose_rig.training.footage.simulated_views import Rehearsal
 from pose_rig.training.job import TrainingJob
@@ -77,7 +77,7 @@ class TrainingResult:
 
 def train(
     job: TrainingJob,
-    dataset: PoseDataset,
+    dataset: TrainingSet,
     validation_set: PoseDataset,
     folder: RunFolder,
     *,
@@ -254,9 +254,21 @@ def _rehearsed(network: Network, rehearsal: Rehearsal | None, step: int, *, dept
     return {"rehearsal": lifting_loss(outputs, views)["total"]}
 
 
-def _batch(job: TrainingJob, step: int, dataset: PoseDataset, group: ProcessGroup) -> tuple[Batch, Tensor]:
+def _batch(job: TrainingJob, step: int, dataset: TrainingSet, group: ProcessGroup) -> tuple[Batch, Tensor]:
     """Returns this process's shard of the batch of a step, and of the permutation within its rigs."""
+    dataset.advance(step)
+    if dataset.sharded:
+        return _own_batch(job, step, dataset, group)
     batch = dataset.sample(job.rigs, job.per_rig, np.random.default_rng([job.seed, step]))
     generator = torch.Generator().manual_seed(job.seed * 1_000_003 + step)
     permutation = permutation_within_rigs(job.rigs, job.per_rig, generator, batch.pose_2d.device)
     return group.shard(batch), group.shard_permutation(permutation, job.per_rig)
+
+
+def _own_batch(job: TrainingJob, step: int, dataset: TrainingSet, group: ProcessGroup) -> tuple[Batch, Tensor]:
+    """Returns the same, drawn from footage that only this process has."""
+    rigs, seed = job.rigs // group.world_size, [job.seed, step, group.rank]
+    batch = dataset.sample(rigs, job.per_rig, np.random.default_rng(seed))
+    generator = torch.Generator().manual_seed((job.seed * 1_000_003 + step) * group.world_size + group.rank)
+    permutation = permutation_within_rigs(rigs, job.per_rig, generator, batch.pose_2d.device)
+    return replace(batch, processes=group.world_size), permutation

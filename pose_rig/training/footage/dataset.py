@@ -6,6 +6,7 @@ frames of one rig next to each other.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -97,6 +98,24 @@ class Batch:
 
 
 TENSORS = tuple(each.name for each in fields(Batch) if not each.kw_only)
+ROTATIONS = ("view_from_camera", "camera_from_rig")
+PER_VIEW = tuple(name for name in TENSORS if name not in ("moving", "has_rotation"))
+
+
+class TrainingSet(Protocol):
+    """What the steps of a training draw from.
+
+    Attributes:
+        sharded: Whether every process has a part of its own; otherwise all have the same.
+    """
+
+    sharded: bool
+
+    def advance(self, step: int) -> None:
+        """Prepares for a step."""
+
+    def sample(self, rigs: int, per_rig: int, rng: np.random.Generator) -> Batch:
+        """Returns a random batch of ``rigs`` rigs × ``per_rig`` of their frames."""
 
 
 class PoseDataset:
@@ -110,6 +129,8 @@ class PoseDataset:
     Raises:
         UsageError: No frame is left.
     """
+
+    sharded = False
 
     def __init__(self, footage: Sequence[Footage], frame: InputFrame, device: str = "cpu") -> None:
         views = max((one.views for one in footage), default=0)
@@ -131,6 +152,9 @@ class PoseDataset:
     def __len__(self) -> int:
         """Returns the number of frames."""
         return int(sum(self.lengths))
+
+    def advance(self, step: int) -> None:
+        """Does nothing: every step draws from all footage."""
 
     def sample(self, rigs: int, per_rig: int, rng: np.random.Generator, *, augment: bool = True) -> Batch:
         """Returns a random batch of ``rigs`` rigs (with a probability by their length) × ``per_rig`` of their frames.
@@ -157,6 +181,29 @@ class PoseDataset:
         """Returns all frames in order, in batches of at most ``size``."""
         split = {name: torch.split(getattr(self.all, name), size) for name in TENSORS}
         return [Batch(*columns) for columns in zip(*(split[name] for name in TENSORS), strict=True)]
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Returns batches as one; those of fewer views get views without a person."""
+    views = max(batch.pose_2d.shape[1] for batch in batches)
+    padded = [_padded(batch, views) for batch in batches]
+    whole: dict[str, Any] = {name: torch.cat([getattr(one, name) for one in padded]) for name in TENSORS}
+    return replace(batches[0], **whole)
+
+
+def _padded(batch: Batch, views: int) -> Batch:
+    """Returns a batch with so many views, those that it lacks without a person."""
+    missing = views - batch.pose_2d.shape[1]
+    if not missing:
+        return batch
+    changed: dict[str, Any] = {}
+    for name in PER_VIEW:
+        value: Tensor = getattr(batch, name)
+        blank = value.new_zeros(len(value), missing, *value.shape[2:])
+        if name in ROTATIONS:
+            blank += torch.eye(3, device=value.device)
+        changed[name] = torch.cat([value, blank], 1)
+    return replace(batch, **changed)
 
 
 def mirror(batch: Batch, rigs: Tensor) -> Batch:
@@ -199,7 +246,7 @@ def _arrays(footage: Footage, frame: InputFrame, views: int) -> dict[str, NDArra
     }
     for name, value in per_view.items():
         blank = np.zeros((count, missing, *value.shape[2:]))
-        if name in ("view_from_camera", "camera_from_rig"):
+        if name in ROTATIONS:
             blank += np.eye(3)
         per_view[name] = np.concatenate([value, blank], 1)
     per_frame = {

@@ -1,6 +1,6 @@
 """The arguments of `pose-rig train`, checked without importing torch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,8 @@ from pose_rig.errors import UsageError
 CHECKPOINT = ".pt"
 SESSION_SUFFIXES = (".mcap", ".npz")
 TAKES, VIEWS = 1000, 4  # of simulated footage
+POOL = 32  # sessions in memory
+NAMED = 8  # more sessions are only counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,9 @@ class Sources:
         """Names of the files and folders, without their paths."""
         sets = [f"{kind}={folder.name}{'' if self.morph else ' (not morphed)'}" for kind, folder in self.datasets]
         drawn = f" ({self.takes} takes of {self.views} views{', ski-like' if self.ski else ''})" if self.motion else ""
-        return ", ".join([*(path.name for path in (*self.sessions, *self.motion)), *sets]) + drawn
+        count = len(self.sessions)
+        sessions = [f"{count} sessions"] if count > NAMED else [path.name for path in self.sessions]
+        return ", ".join([*sessions, *(path.name for path in self.motion), *sets]) + drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,8 @@ class Request:
         start: Initial weights; None = the shipped ones for sessions, else random.
         resume: Continue the run in ``run``.
         settings: The given settings of the job, by name of the option.
+        pool: Of more sessions than this, so many are in memory at a time.
+        readers: Processes that read them; None = as there are cores.
     """
 
     sources: Sources
@@ -75,6 +81,8 @@ class Request:
     start: Path | None
     resume: bool
     settings: Mapping[str, object]
+    pool: int = POOL
+    readers: int | None = None
 
     def __post_init__(self) -> None:
         """Checks the name of the result, and that a resumed run has no new settings.
@@ -106,3 +114,18 @@ def batch(size: int) -> tuple[int, int]:
         raise UsageError(f"The batch size must not be negative; got {size}.", "Example: --batch 64.")
     per_rig = next(count for count in range(8, 0, -1) if size % count == 0)
     return size // per_rig, per_rig
+
+
+def sessions_in(paths: Sequence[Path]) -> list[Path]:
+    """Returns the sessions among paths and in the folders among them.
+
+    Raises:
+        UsageError: A folder has none.
+    """
+    found: list[Path] = []
+    for path in paths:
+        inside = sorted(path.rglob("*.mcap")) if path.is_dir() else [path]
+        if not inside:
+            raise UsageError(f"There is no session in {path}.", "Name a folder with .mcap files in it.")
+        found += inside
+    return found

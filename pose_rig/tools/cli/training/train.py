@@ -12,7 +12,7 @@ from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.arguments.value_lists import split_values
 from pose_rig.tools.cli.training.evaluate import DATA, Dataset, NoMorph, Simulated, benchmark_folders, input_files
-from pose_rig.tools.cli.training.request import TAKES, VIEWS, Request, Sources, batch
+from pose_rig.tools.cli.training.request import POOL, TAKES, VIEWS, Request, Sources, batch, sessions_in
 from pose_rig.tools.terminal.console import Console
 from pose_rig.training.methods import METHODS, TERMS
 
@@ -27,7 +27,9 @@ def _training(help: str, metavar: str | None = None, *flag: str, **limits: int) 
 def train(
     sessions: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="SESSIONS", help="Sessions (.mcap) or 2D keypoints (.npz) to fine-tune on."),
+        typer.Argument(
+            metavar="SESSIONS", help="Sessions (.mcap), folders of them, or 2D keypoints (.npz) to fine-tune on."
+        ),
     ] = None,
     out: Annotated[
         Path, typer.Option(metavar="F", help="The result: a checkpoint if it ends in .pt, else a graph for `run`.")
@@ -75,6 +77,10 @@ def train(
     device: Annotated[Literal["auto", "cpu", "cuda"], _training("Device of torch.")] = "auto",
     mixed: Annotated[bool | None, _training("Mixed precision; default: on a GPU.")] = None,
     compiled: Annotated[bool, _training("Compile the network; for long runs.", None, "--compile")] = False,
+    pool: Annotated[int, _training("Sessions in memory; more are read one by one.", "N", min=2)] = POOL,
+    readers: Annotated[
+        int | None, _training("Processes that read them; default: the cores that are left.", "N", min=1)
+    ] = None,
     run: Annotated[
         Path | None, _training("Folder for settings, log and best weights; default: OUT.run.", "FOLDER")
     ] = None,
@@ -126,15 +132,16 @@ def train(
         raise UsageError("--no-morph applies to --dataset only.", "Add --dataset KIND=FOLDER, or remove --no-morph.")
     motion = input_files(simulated, MOTION_INPUT)
     for path in sessions or ():
-        check_input(path, TRAIN_INPUT)
+        if not path.is_dir():
+            check_input(path, TRAIN_INPUT)
     if weights:
         check_input(weights, LIFTER_WEIGHTS)
     sets = tuple(benchmark_folders(dataset or ()))
     sources = Sources(
-        tuple(sessions or ()), sets, tuple(motion), takes or TAKES, views or VIEWS, ski, not no_morph
+        tuple(sessions_in(sessions or ())), sets, tuple(motion), takes or TAKES, views or VIEWS, ski, not no_morph
     )  # fmt: skip
     given = {name: value for name, value in settings.items() if value is not None}
-    request = Request(sources, out, run or out.with_suffix(RUN_SUFFIX), weights, resume, given)
+    request = Request(sources, out, run or out.with_suffix(RUN_SUFFIX), weights, resume, given, pool, readers)
     check_output(out, force=force or resume, sources=(weights,) if weights else ())
     with requires_extra("Training", "train"):
         from pose_rig.tools.cli.training.training_run import run_training  # imports torch

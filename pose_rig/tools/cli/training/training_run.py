@@ -14,13 +14,14 @@ from pose_rig.simulation.motion import PosePool, shipped, split
 from pose_rig.simulation.synthetic import SYNTHETIC_MOTION, SYNTHETIC_NOTE
 from pose_rig.tools.cli.training.footage import read_footage
 from pose_rig.tools.cli.training.job import TrainingPlan, plan_training
+from pose_rig.tools.cli.training.many_sessions import ManySessions
 from pose_rig.tools.cli.training.progress import TrainProgress
 from pose_rig.tools.cli.training.request import Request
 from pose_rig.tools.cli.training.result import NewWeights, finetune_table, save_weights, validation_table
 from pose_rig.torch_build import torch_build
 from pose_rig.training.canonical_frame import with_canonical_frame
 from pose_rig.training.distributed import ProcessGroup, process_group
-from pose_rig.training.finetune import fine_tune
+from pose_rig.training.finetune import FinetuneResult, fine_tune, fine_tune_on
 from pose_rig.training.footage.dataset import PoseDataset
 from pose_rig.training.footage.recorded import recordings
 from pose_rig.training.footage.simulated_views import Rehearsal
@@ -66,6 +67,8 @@ def run_training(request: Request, console: Console) -> None:
 
 def _fine_tuned(request: Request, planned: TrainingPlan, group: ProcessGroup, progress: TrainProgress) -> NewWeights:
     paths, job = request.sources.sessions, planned.job
+    if len(paths) > request.pool:
+        return _fine_tuned_on_many(request, planned, group, progress)
     progress.print(f"Running the fusion on {request.sources.names} in two passes.")
     sessions = recordings(paths, OrtEngine(provider="cpu"), progress.reading)
     validation_frames = 0
@@ -84,6 +87,30 @@ def _fine_tuned(request: Request, planned: TrainingPlan, group: ProcessGroup, pr
             resume=request.resume,
             on_step=progress.training,
         )
+    return _new_weights(tuned, validation_frames)
+
+
+def _fine_tuned_on_many(
+    request: Request, planned: TrainingPlan, group: ProcessGroup, progress: TrainProgress
+) -> NewWeights:
+    job, start = planned.job, planned.start
+    assert start is not None  # noqa: S101 - sessions always have one
+    progress.print(f"Running the fusion on {request.sources.names} in two passes, as they are needed.")
+    with (
+        _folder(request, planned, group) as folder,
+        ManySessions(request, job, folder.path, group, progress) as sessions,
+    ):
+        pool, validation = sessions.split()
+        frames = sum(one.frames for one in validation)
+        _announce(request, planned, progress, frames)
+        tuned = fine_tune_on(
+            pool, validation, start, job, folder, group=group, resume=request.resume, on_step=progress.training
+        )
+        sessions.report()
+    return _new_weights(tuned, frames)
+
+
+def _new_weights(tuned: FinetuneResult, validation_frames: int) -> NewWeights:
     metrics = {"before": json.dumps(asdict(tuned.before)), "after": json.dumps(asdict(tuned.after))}
     table = finetune_table(tuned.before, tuned.after, validation_frames)
     return NewWeights(tuned.training.lifter, tuned.training, metrics, table, tuned.rejection)

@@ -80,6 +80,21 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_more_sessions_than_fit_into_memory_are_read_as_they_are_needed(tmp_path: Path) -> None:
+    sessions = [keypoints(tmp_path / f"walk{number}.npz", 3.0) for number in range(4)]
+    bad, out = noise(tmp_path / "noise.npz"), tmp_path / "my.pt"
+    arguments = ("train", *sessions, bad, "--pool", 2, "--readers", 1, "--out", out, *QUICK, "--rate", 0.0001)
+    code, output = said(*arguments)
+    assert "Running the fusion on walk0.npz, walk1.npz" in output
+    assert "noise.npz: " in output
+    assert "1 sessions were skipped:" in output
+    assert "Done after 8 steps." in output
+    assert (code, out.exists()) in {(0, True), (1, False)}, output  # 8 steps may make it worse
+    read = sorted((tmp_path / "my.run" / "footage").iterdir())
+    assert [path.suffix for path in read].count(".npz") == 4
+    assert "noise.npz" in (tmp_path / "my.run" / "skipped.txt").read_text()
+
+
 def test_a_session_makes_weights_that_a_rig_runs(material: Path, tmp_path: Path) -> None:
     out = tmp_path / "my.weights"
     sessions = (material / "session.mcap", material / "walk.npz")
