@@ -108,7 +108,9 @@ def test_buttons_send_commands_and_answers_are_logged(tab: Tab, rig: PageServer)
     click(tab, "height-set")
     assert "between 0.5 and 2.5 m" in text(tab, "height-error")
     tab.run("document.getElementById('height-value').value = '182 cm'")
-    click(tab, "height-set")
+    for kind in ("keyDown", "keyUp"):
+        tab.call("Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", windowsVirtualKeyCode=13, text="\r")
+    tab.wait("!document.getElementById('height-dialog').open")
     click(tab, "stop")
     tab.run("document.querySelector('#stop-dialog button[value=cancel]').click()")
     click(tab, "stop")
@@ -220,3 +222,17 @@ def test_it_fits_a_phone(tab: Tab) -> None:
         " && !button.ariaLabel).map((button) => button.outerHTML)"
     )
     assert tab.run(nameless) == []
+
+
+def test_without_webgl_and_storage_it_still_shows_the_rig(tab: Tab, rig: PageServer) -> None:
+    script = (
+        "HTMLCanvasElement.prototype.getContext = new Proxy(HTMLCanvasElement.prototype.getContext, {apply: (get,"
+        " canvas, args) => args[0].startsWith('webgl') ? null : Reflect.apply(get, canvas, args)});"
+        "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('', 'SecurityError'); }});"
+    )
+    added = tab.call("Page.addScriptToEvaluateOnNewDocument", source=script)
+    tab.open(rig.address("watch"))
+    tab.wait(f"{CONNECTED} && document.getElementById('rate').innerText === '60 /s'")
+    assert "cannot draw the room" in text(tab, "flat")
+    assert tab.run("document.querySelectorAll('.card').length") == len(NAMES)
+    tab.call("Page.removeScriptToEvaluateOnNewDocument", identifier=added["identifier"])

@@ -54,7 +54,7 @@ function opened() {
   connection.send({ type: "watch", cameras: strip.wanted });
 }
 
-function lost(wait_ms) {
+function lost() {
   state("lost", "Not connected", "danger");
   const banner = document.getElementById("lost");
   const text = "Connection to the rig lost. Trying again …";
@@ -62,7 +62,6 @@ function lost(wait_ms) {
   banner.hidden = false;
   controls.enable(false);
   controls.recording(null);
-  if (wait_ms > 2000) headline.tracking(true);
 }
 
 function state(name, text, kind) {

@@ -31,7 +31,8 @@ export class Stage {
   /** @param {(height_px: number, field_of_view_deg: number) => void} resized */
   constructor(resized) {
     this.#resized = resized;
-    this.#renderer = new THREE.WebGLRenderer({ canvas: this.#canvas, antialias: true, alpha: true });
+    this.#renderer = rendererOf(this.#canvas);
+    document.getElementById("flat").hidden = this.#renderer !== null;
     this.scene.add(new THREE.HemisphereLight("#ffffff", "#b9b4a8", 2.1));
     const sun = new THREE.DirectionalLight("#ffffff", 1.6);
     sun.position.set(2, 5, 3);
@@ -117,7 +118,7 @@ export class Stage {
   render(now) {
     if (this.#move) this.#step(now);
     if (!this.#through) this.#controls.update();
-    if (!this.#stale) return;
+    if (!this.#stale || !this.#renderer) return;
     this.#stale = false;
     this.#renderer.render(this.scene, this.#through ? this.#lens : this.#eye);
   }
@@ -198,11 +199,20 @@ export class Stage {
   #resize() {
     const { clientWidth: width, clientHeight: height } = this.#canvas;
     if (!width || !height) return;
-    this.#renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
-    this.#renderer.setSize(width, height, false);
+    this.#renderer?.setPixelRatio(Math.min(devicePixelRatio, 2));
+    this.#renderer?.setSize(width, height, false);
     this.#resized?.(height, FIELD_OF_VIEW_DEG);
     this.#project();
     if (this.#touched || this.#through) return;
     this.#place("room", this.#eye.position);
+  }
+}
+
+/** Returns a renderer, or null where there is no WebGL. */
+function rendererOf(canvas) {
+  try {
+    return new THREE.WebGLRenderer({ canvas, antialias: true, alpha: true });
+  } catch {
+    return null;
   }
 }

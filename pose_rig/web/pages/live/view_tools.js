@@ -1,5 +1,7 @@
 /** The buttons below the room: point of view, trails, cameras, avatar. */
 
+import { keep, kept } from "../shared/store.js";
+
 const ZOOM = 1.25;
 const VIEWS = { 1: "front", 2: "side", 3: "top" };
 
@@ -127,11 +129,11 @@ function toggle(id, initial, apply) {
     button.setAttribute("aria-pressed", on);
     apply(on);
   };
-  const kept = localStorage.getItem(id);
-  set(kept === null ? initial : kept === "true");
+  const before = kept(id);
+  set(before === null ? initial : before === "true");
   button.addEventListener("click", () => {
     const on = button.getAttribute("aria-pressed") !== "true";
-    localStorage.setItem(id, on);
+    keep(id, String(on));
     set(on);
   });
 }

@@ -1,11 +1,14 @@
 /** What the rig wants to know of this phone: an id that stays, a name, the battery. */
 
+import { keep, kept } from "../shared/store.js";
+
+let id = kept("phone-id");
+
 /** Returns the id under which the rig recognises this phone. */
 export function deviceId() {
-  let id = localStorage.getItem("phone-id");
   if (!id) {
     id = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-    localStorage.setItem("phone-id", id);
+    keep("phone-id", id);
   }
   return id;
 }

@@ -1,6 +1,7 @@
 /** The phone page: a phone becomes a camera of the rig. */
 
 import { Connection } from "../shared/connection.js";
+import { keep, kept } from "../shared/store.js";
 import { Theme } from "../shared/theme.js";
 import { Clock } from "./clock.js";
 import { battery, deviceId, deviceName } from "./device.js";
@@ -29,9 +30,9 @@ const wakeLock = new WakeLock();
 
 new Theme();
 for (const [name, field] of Object.entries(choices)) {
-  const kept = localStorage.getItem(`phone-${name}`);
-  if ([...field.options].some((option) => option.value === kept)) field.value = kept;
-  field.addEventListener("change", () => localStorage.setItem(`phone-${name}`, field.value));
+  const before = kept(`phone-${name}`);
+  if ([...field.options].some((option) => option.value === before)) field.value = before;
+  field.addEventListener("change", () => keep(`phone-${name}`, field.value));
 }
 byId("start").addEventListener("click", start);
 byId("again").addEventListener("click", () => (browserProblem() ? location.reload() : start()));
@@ -100,7 +101,7 @@ async function resume() {
 
 async function flip() {
   choices.camera.value = camera.front ? "environment" : "user";
-  localStorage.setItem("phone-camera", choices.camera.value);
+  keep("phone-camera", choices.camera.value);
   await resume();
 }
 

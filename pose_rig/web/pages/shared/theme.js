@@ -1,5 +1,7 @@
 /** Light, dark, or as the system has it; and the colours of the style sheet for what is drawn. */
 
+import { keep, kept } from "./store.js";
+
 const CHOICES = { auto: "automatic", light: "light", dark: "dark" };
 const ICONS = { auto: "#i-auto", light: "#i-sun", dark: "#i-moon" };
 const NAMES = ["teal", "amber", "danger", "guessed", "grid", "grid-strong", "ink", "faint", "surface"];
@@ -7,7 +9,7 @@ const NAMES = ["teal", "amber", "danger", "guessed", "grid", "grid-strong", "ink
 export class Theme {
   #button = document.getElementById("theme");
   #system = matchMedia("(prefers-color-scheme: dark)");
-  #choice = localStorage.getItem("theme") ?? "auto";
+  #choice = kept("theme") ?? "auto";
   #changed;
 
   /** @param {(colours: Record<string, string>) => void} [changed] Gets the colours, at once and after every change. */
@@ -18,7 +20,7 @@ export class Theme {
     this.#button?.addEventListener("click", () => {
       const names = Object.keys(CHOICES);
       this.#choice = names[(names.indexOf(this.#choice) + 1) % names.length];
-      localStorage.setItem("theme", this.#choice);
+      keep("theme", this.#choice);
       this.#apply();
     });
     this.#apply();
