@@ -267,7 +267,9 @@ class PageServer:
         workers = [{"worker": name, "rate_hz": 29.7, **health} for name in NAMES]
         workers.append({**health, "worker": "fusion", "rate_hz": 60.0, "age_ms": 84.0})
         recording = {"on": True, "path": "take.mcap", "seconds": seconds} if self.recording else None
-        return {"type": "status", "workers": workers, "recording": recording, "sentence": ""}
+        phone = {"name": "Pixel 8", "connected": True, "battery": 0.84, "charging": False}
+        status = {"type": "status", "workers": workers, "recording": recording, "sentence": ""}
+        return {**status, "phones": {"phone1": phone}}
 
 
 @contextmanager

@@ -68,6 +68,7 @@ def test_it_shows_the_rig_and_loads_nothing_from_elsewhere(tab: Tab, rig: PageSe
     assert [card.split()[0] for card in cards] == list(NAMES)
     assert "29.7 fps Delay 71 ms Clock as given Agreement 93 %" in cards[0]
     assert "Clock +12 ± 2 ms" in cards[1]
+    assert [card.partition("Battery ")[2] for card in cards] == ["", "", "84 %", ""]
     options = tab.run("[...document.getElementById('through').options].map((option) => option.value)")
     assert options == ["", *NAMES]
     own = (rig.address("control"), rig.address("control").replace("http:", "ws:"))

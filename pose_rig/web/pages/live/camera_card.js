@@ -42,11 +42,12 @@ export class CameraCard {
     this.#parts.dot.className = "dot";
     this.#parts.dot.setAttribute("role", "img");
     const facts = document.createElement("dl");
-    for (const [key, label] of [["rate", "Frames"], ["delay", "Delay"], ["offset", "Clock"], ["agreement", "Agreement"]]) {
+    for (const [key, label] of [["rate", "Frames"], ["delay", "Delay"], ["offset", "Clock"], ["agreement", "Agreement"], ["phone", "Battery"]]) {
       const term = document.createElement("dt");
       term.textContent = label;
       facts.append(term, this.#part("dd", key, "–"));
     }
+    this.#parts.phone.hidden = this.#parts.phone.previousSibling.hidden = true;
     text.append(title, facts);
     this.#part("p", "note");
     this.#parts.note.className = "note";
@@ -78,8 +79,10 @@ export class CameraCard {
     this.#stale = true;
   }
 
-  /** Shows its entry of the `rig` message and the health of its worker. */
-  describe(state, health) {
+  /** Shows its entry of the `rig` message, the health of its worker, and of a phone what that reports. */
+  describe(state, health, phone) {
+    if (phone) this.#write("phone", battery(phone));
+    this.#parts.phone.hidden = this.#parts.phone.previousSibling.hidden = !phone;
     const running = health?.state === "running";
     this.#write("rate", running ? `${health.rate_hz.toFixed(1)} fps` : "–");
     this.#write("delay", running ? delay(health.age_ms) : "–");
@@ -168,6 +171,11 @@ export class CameraCard {
 function fitted([width, height]) {
   const scale = 320 / Math.max(width, height);
   return [Math.round(width * scale), Math.round(height * scale)];
+}
+
+function battery({ connected, battery: level, charging }) {
+  if (!connected) return "phone is gone";
+  return level == null ? "unknown" : `${Math.round(100 * level)} %${charging ? ", charging" : ""}`;
 }
 
 function offset({ time_offset_s: seconds, time_offset_sd_s: sd }) {

@@ -20,7 +20,7 @@ const FUSION = "fusion";
 const figure = new Figure(), floor = new Floor(), trails = new Trails(), frusta = new Frusta(), avatar = new Avatar();
 const stage = new Stage((height, fieldOfView) => frusta.resize(height, fieldOfView));
 const headline = new Headline(), log = new EventLog();
-let schema = null, rig = null, workers = new Map(), colours = null;
+let schema = null, rig = null, workers = new Map(), phones = {}, colours = null;
 let drawn = false; // whether there was a pose
 let newest = null; // the text of the newest frame: it is parsed when it is drawn, so never in a hidden page
 
@@ -108,6 +108,7 @@ function takeRig(message) {
 
 function status(message) {
   workers = new Map(message.workers.map((health) => [health.worker, health]));
+  phones = message.phones ?? {};
   headline.sentence(message.sentence);
   controls.recording(message.recording);
   const fusion = workers.get(FUSION);
@@ -116,7 +117,7 @@ function status(message) {
 }
 
 function describeCameras() {
-  for (const camera of rig?.cameras ?? []) strip.card(camera.name)?.describe(camera, workers.get(camera.name));
+  for (const camera of rig?.cameras ?? []) strip.card(camera.name)?.describe(camera, workers.get(camera.name), phones[camera.name]);
 }
 
 function keypoints(message) {
