@@ -7,7 +7,7 @@ system and attacked one after the other, with quiet times in between: malformed 
 connections that never finish their handshake, clients that read nothing. The exit code is 1 if a gap under attack is
 longer than `MAX_GAP_MS` (and than what the machine did by itself in the quiet times), memory grew by more than
 `MAX_GROWTH_MB`, a process was restarted, or the recording is damaged. On a busy machine, run it with a real-time
-priority (`chrt -r 1`), which the attacking processes give up.
+priority (`chrt -r 20`); the attacking processes take the lowest one.
 """
 
 import socket
@@ -36,6 +36,7 @@ MAX_GROWTH_MB = 30.0
 READERS = 8
 TLS_SHARE = 10  # a handshake costs milliseconds
 TABLE_WIDTH = 150
+CAMS, PAGES = "sim:4,remote:hall", "--view --phones 1 --host 127.0.0.1"  # a phone and a remote camera may join
 COLUMNS = (
     "port", "attack", "messages", "connections", "s", "gap ms", "published ms", "datagrams ms", "refused", "memory MB",
     "peak MB",
@@ -186,7 +187,7 @@ def main() -> int:
         session = folder / "attacked.mcap"
         datagrams = stack.enter_context(DatagramWatch())
         others = [stack.enter_context(udp_receiver()).getsockname()[1] for _ in range(2)]
-        rig = stack.enter_context(RigUnderTest(options(session, (*others, datagrams.port), pages="--view --phones 1")))
+        rig = stack.enter_context(RigUnderTest(options(session, (*others, datagrams.port), CAMS, PAGES)))
         watch = stack.enter_context(PoseWatch(rig.poses))
         attacked = AttackedRig(rig, watch, datagrams)
         rig.wait_for(lambda: any("Mode solved" in line for line in rig.printed), 60.0, "solved")

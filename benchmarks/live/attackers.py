@@ -66,10 +66,17 @@ class Attack:
 
 
 def _run(result: Any, begun: Any, function: Callable[..., Sent], arguments: Sequence[Any]) -> None:
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))  # the benchmark may have a real-time priority
-    os.nice(NICENESS)
+    _yield_to_rig()
     begun.send(True)
     result.send(function(*arguments))
+
+
+def _yield_to_rig() -> None:
+    """Gives this process a lower priority than that of the rig; the benchmark may have a real-time priority."""
+    if os.sched_getscheduler(0) == os.SCHED_OTHER:
+        os.nice(NICENESS)
+    else:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 
 
 def malformed_tcp(port: int, messages: int, seed: int) -> Sent:

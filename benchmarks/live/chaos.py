@@ -6,7 +6,7 @@ A rig of four simulated cameras and a network camera streams and records. Every 
 or frozen for 3 s, or the network camera is cut for 3 s. Measured: the longest gap between poses while the fusion was
 left alone, the time until what was disturbed works again, what the recordings lack, processes that are left at the end;
 then the same after the supervisor itself was killed, with one worker frozen. The exit code is 1 if something must not
-be. On a busy machine, run it with a real-time priority (`chrt -r 1`).
+be. On a busy machine, run it with a real-time priority (`chrt -r 20`).
 """
 
 import argparse
