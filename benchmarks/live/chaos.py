@@ -13,6 +13,8 @@ import argparse
 import os
 import random
 import signal
+import socket
+import ssl
 import sys
 import tempfile
 import time
@@ -30,7 +32,7 @@ from benchmarks.live.network_camera import NetworkCamera
 from benchmarks.live.pose_watch import PoseWatch
 from benchmarks.live.recorded import Damage, missing_poses
 from benchmarks.live.rig_under_test import RigUnderTest
-from pose_rig.wire.services import FUSION, RECORDER, STREAMS
+from pose_rig.wire.services import FUSION, LOOPBACK, RECORDER, WEB
 
 PAUSE_S = (5.0, 10.0)
 FROZEN_S = CUT_S = 3.0
@@ -38,6 +40,8 @@ MAX_RECOVERY_S = 5.0
 MAX_WAIT_S = 30.0  # for a recovery
 MAX_GAP_MS = 500.0  # while the fusion runs; a camera that ends is waited for
 CAMERAS = 4
+PAGE_LINE = "Live page, with buttons: https://"
+NETWORK_CAMERA = LOOPBACK  # its name is its host
 WARM_UP_S = 5.0
 
 
@@ -76,7 +80,7 @@ class DisturbedRig:
         """Does something at random, and waits until it is overcome."""
         workers = self.rig.workers()
         kind = draw.choice(("killed", "killed", "frozen", "cut"))
-        self.disturb(kind, self._url_camera() if kind == "cut" else draw.choice(sorted(workers)))
+        self.disturb(kind, NETWORK_CAMERA if kind == "cut" else draw.choice(sorted(workers)))
 
     def disturb(self, kind: str, worker: str) -> None:
         """Kills or freezes a worker, or cuts the network camera, and waits until it is overcome."""
@@ -96,11 +100,6 @@ class DisturbedRig:
         self.events.append(Event(kind, worker, at_ns, over_ns, recovered_s, gap_ms))
         print(f"{worker} {kind}: back after {recovered_s:.1f} s, longest gap {gap_ms:.0f} ms", flush=True)
 
-    def _url_camera(self) -> str:
-        return next(
-            name for name in self.rig.workers() if name not in (FUSION, RECORDER, STREAMS) and name[:3] != "sim"
-        )
-
     def _freeze(self, pid: int) -> None:
         os.kill(pid, signal.SIGSTOP)
         time.sleep(FROZEN_S)
@@ -118,10 +117,25 @@ class DisturbedRig:
 
     def _works(self, worker: str, since_ns: int) -> bool:
         """Returns whether a worker has reported since a time that it runs, and the fusion has published a pose."""
+        if worker == WEB:
+            return self._page_works()
         if worker == FUSION:
             return bool(self.watch.arrivals) and self.watch.arrivals[-1].published_ns > since_ns
         health = self.watch.health.get(worker)
         return health is not None and health.t_ns > since_ns and health.state == "running" and health.rate_hz > 0
+
+    def _page_works(self) -> bool:
+        """Returns whether the server of the pages finishes a handshake."""
+        line = next(line for line in self.rig.printed if PAGE_LINE in line)
+        port = int(line.split(PAGE_LINE)[1].split(":")[1].split("/")[0])
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        try:
+            with socket.create_connection((LOOPBACK, port), timeout=0.5) as connection:
+                context.wrap_socket(connection).close()
+        except OSError:
+            return False
+        return True
 
     def _recorder_works(self) -> Callable[[], bool]:
         """Returns a function that returns whether a recording has grown since this call."""
