@@ -13,7 +13,7 @@ from pose_rig.tools.workers.worker_process import Job, WorkerProcess
 from pose_rig.wire.jobs import CameraJob
 
 BACKOFF_S = 0.5  # before the first restart, doubled each time
-MAX_BACKOFF_S = 8.0
+MAX_BACKOFF_S = 3.0  # a camera that was away is back within 5 s; each attempt costs 0.5 s of a core
 BACKOFF_RESET_S = 10.0  # a worker that ran this long restarts after BACKOFF_S again
 MAX_EXITS = 5  # so many exits of a required worker ...
 EXIT_WINDOW_S = 30.0  # ... within this time end the run
@@ -209,9 +209,14 @@ class Supervisor:
         state.consecutive_exits = 1 if ran_ns >= BACKOFF_RESET_S * _NS else state.consecutive_exits + 1
         state.exits_ns = [t_ns for t_ns in state.exits_ns if now_ns - t_ns < EXIT_WINDOW_S * _NS] + [now_ns]
         _raise_if_final(state, code or 0, failure)
-        delay_s = min(BACKOFF_S * 2 ** (state.consecutive_exits - 1), MAX_BACKOFF_S)
+        delay_s = backoff_s(state.consecutive_exits)
         state.restart_at_ns = now_ns + round(delay_s * _NS)
         return WorkerExit(state.spec.name, state.cause, state.restarts + 1, delay_s)
+
+
+def backoff_s(consecutive_exits: int) -> float:
+    """Returns the time from an exit to the restart."""
+    return float(min(BACKOFF_S * 2 ** min(consecutive_exits - 1, 8), MAX_BACKOFF_S))
 
 
 def _raise_if_final(state: WorkerState, code: int, failure: Failure | None) -> None:

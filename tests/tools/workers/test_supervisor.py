@@ -11,7 +11,7 @@ import pytest
 
 from pose_rig.config import Config
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.tools.workers.supervisor import Supervisor, Worker, WorkerExit
+from pose_rig.tools.workers.supervisor import Supervisor, Worker, WorkerExit, backoff_s
 from pose_rig.tools.workers.worker_process import WorkerProcess
 from pose_rig.wire.jobs import FusionJob
 from tests.tools.fakes import (
@@ -83,6 +83,10 @@ def test_a_failing_worker_is_restarted_with_backoff_and_its_cause() -> None:
     assert [worker_exit.delay_s for worker_exit in exits] == [0.5, 1.0, 2.0]
     assert [worker_exit.restarts for worker_exit in exits] == [1, 2, 3]
     assert {worker_exit.cause for worker_exit in exits} == {"Camera 0 cannot be opened."}
+
+
+def test_a_camera_that_was_away_for_long_is_back_within_five_seconds() -> None:
+    assert [backoff_s(exits) for exits in (1, 2, 3, 4, 5, 100_000)] == [0.5, 1.0, 2.0, 3.0, 3.0, 3.0]
 
 
 def test_an_internal_error_is_reported() -> None:
