@@ -17,6 +17,7 @@ NOISE_M = 0.02  # of the fitted position of the trunk between two time steps
 OFFSET_DECAY_S = 0.3
 MAX_OFFSET_SPEED_M_S = 1.5  # at which an offset is taken back: walking pace
 MIN_OFFSET_M = 1e-3  # a smaller one is none
+MIN_STEP_S = 1e-3  # two poses that are nearer, as while all cameras are late, give no velocity
 MAX_GAP_S = 0.5  # after a longer gap the person may be anywhere
 _TRUNK = [INDEX[name] for name in ("l_hip", "r_hip", "l_shoulder", "r_shoulder")]
 
@@ -40,6 +41,8 @@ class ContinuousPosition:
     def __call__(self, t_ns: int, joints: Floats) -> Floats:
         """Returns the offset (3,) m of a pose, given its joints (J,3) m; 0 if the time does not increase."""
         trunk, before, elapsed_s = joints[_TRUNK].mean(0), self._trunk, (t_ns - self._t_ns) * 1e-9
+        if before is not None and 0 < elapsed_s < MIN_STEP_S:
+            return self.offset - _beyond(trunk - before, NOISE_M)
         self._trunk, self._t_ns = trunk, t_ns
         if before is None or not 0 < elapsed_s <= MAX_GAP_S:
             self._start_ns = t_ns

@@ -14,8 +14,9 @@ from pose_rig.tools.terminal.runner import run_rig
 
 
 def run(
-    options: ConfigOptions,
+    *,
     cams: Cams = None,
+    options: ConfigOptions,
     moving: Moving = None,
     force: Force = False,
     headless: Headless = False,
@@ -48,8 +49,9 @@ def run(
 
 
 def record(
-    options: Annotated[ConfigOptions, Keys(without=("record",))],
+    *,
     cams: Cams = None,
+    options: Annotated[ConfigOptions, Keys(without=("record",))],
     moving: Moving = None,
     out: Annotated[str | None, typer.Option(metavar="S.mcap", help="Default: take-DATE-TIME.mcap here.")] = None,
     force: Force = False,
@@ -69,4 +71,4 @@ def record(
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     path = out or f"take-{datetime.now():%Y-%m-%d-%H%M%S}.mcap"
     options = ConfigOptions({**options.values, "record": path})
-    run(options, cams, moving, force=force, headless=headless, debug=debug)
+    run(cams=cams, options=options, moving=moving, force=force, headless=headless, debug=debug)

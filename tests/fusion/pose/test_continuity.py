@@ -83,3 +83,14 @@ def test_time_that_does_not_increase_restarts_it() -> None:
     position(1_000_000_000, body)
     assert not position(1_000_000_000, body + 2.0).any()
     assert not position(500_000_000, body - 2.0).any()
+
+
+def test_poses_at_nearly_the_same_time_give_no_velocity() -> None:
+    position, body = ContinuousPosition(), np.random.default_rng(0).normal(0, 0.4, (J, 3))
+    rng = np.random.default_rng(1)
+    for frame in range(60):
+        for nanoseconds in range(4):  # as while all cameras are late
+            noisy = body + rng.normal(0, 0.003, 3)
+            assert np.linalg.norm(position(round(frame * 1e9 / FPS) + nanoseconds, noisy)) < 1e-6
+    moved = position(round(60e9 / FPS) + 1, body + np.array([1.0, 0.0, 0.0]))
+    assert moved[0] < -0.8  # a jump is still none

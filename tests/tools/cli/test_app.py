@@ -241,7 +241,7 @@ def test_run_demo_record_and_replay_share_their_options() -> None:
 
     every = options("run")
     assert {"--cams", "--record", "--height", "--vrchat", "--duration", "--save", "--rig", "--force"} <= every
-    assert every ^ options("demo") == {"--cams", "--laps"}
+    assert every ^ options("demo") == {"--cams", "--laps", "--phones"}
     assert every ^ options("record") == {"--record", "--out"}
     streamed = {"--vmc", "--vrchat", "--json", "--websocket", "--avatar", "--lead", "--foot-lock", "--stream-rate"}
     assert streamed | {"--save", "--record", "--force"} <= options("replay")
