@@ -12,6 +12,7 @@ from rich.table import Table
 
 Errors = dict[str, float]
 COLUMNS = {"n_mpjpe_mm": "N-MPJPE, mm", "pmpjpe_mm": "PMPJPE, mm", "n_pck": "N-PCK, %", "cps": "CPS, mm"}
+STUDENT_95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)  # two-sided, for 2, 3, … differences
 CLAIMS = (("csm-s1", "canonpose"), ("csm-s1s2", "csm-s1"))  # that the first has the smaller error, by the paper
 
 
@@ -101,18 +102,29 @@ def append(path: Path, result: Result) -> None:
 
 
 def print_tables(results: Sequence[Result]) -> None:
-    """Prints a table of every setting, and what of the paper's claims they show."""
-    console = Console(width=170)
-    for setting in dict.fromkeys(result.run.setting for result in results):
-        some = [result for result in results if result.run.setting == setting]
-        console.print(table(setting, some))
+    """Prints a table of each setting, and what of the paper's claims they show."""
+    console = Console(width=200)
+    for title, some in by_setting(results).items():
+        console.print(table(title, some))
         for better, than in CLAIMS:
             console.print(claim(some, better, than))
 
 
-def table(setting: str, results: Sequence[Result]) -> Table:
-    """Returns the table of a setting: means over seeds (least – most)."""
-    out = Table(title=f"{setting}: single-view lifts after convergence, mean over seeds (least – most)")
+def by_setting(results: Sequence[Result]) -> dict[str, list[Result]]:
+    """Returns the results that may be compared: of equal footage, width, rate and schedule, by a title of these."""
+    out: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        run = result.run
+        out[
+            f"{run.setting}, width {run.width}, {run.takes} + {run.held} takes, rate {run.rate:g}, "
+            f"decay of at least {run.min_decay} steps"
+        ].append(result)
+    return out
+
+
+def table(title: str, results: Sequence[Result]) -> Table:
+    """Returns the table of a setting: single-view lifts after convergence, means over seeds (least – most)."""
+    out = Table(title=title)
     for column in ("method", "seeds", "steps to choice", "all steps", *COLUMNS.values(), "mirrored, %", "CPU, min"):
         out.add_column(column, justify="left" if column == "method" else "right")
     for row, runs in _by_row(results).items():
@@ -144,21 +156,24 @@ def spread(values: Sequence[float], digits: int) -> str:
 
 
 def claim(results: Sequence[Result], better: str, than: str) -> str:
-    """Returns the differences of the N-MPJPE of two methods with equal seeds, and whether they show ``better`` is."""
-    error = {(r.run.row, r.run.seed): r.errors["n_mpjpe_mm"] for r in results if r.choice is not None}
-    seeds = sorted(seed for row, seed in error if row == better and (than, seed) in error)
-    differences = [error[better, seed] - error[than, seed] for seed in seeds]
+    """Returns the differences of the N-MPJPE of two methods with equal seeds, and whether they show ``better`` is.
+
+    Only pairs of equally long trainings count: longer ones have smaller errors with any method.
+    """
+    found = {(r.run.row, r.run.seed): r for r in results if r.choice is not None}
+    both = [(found[better, seed], found[than, seed]) for row, seed in found if row == better and (than, seed) in found]
+    differences = [a.errors["n_mpjpe_mm"] - b.errors["n_mpjpe_mm"] for a, b in both if a.steps == b.steps]
+    values = ", ".join(f"{value:+.1f}" for value in differences)
     if len(differences) < 2:
-        return f"{better} < {than}: not decided, {len(differences)} seeds with both."
+        listed = f": {values} mm" if values else ""
+        return (
+            f"{better} < {than}: not decided, {len(differences)} of {len(both)} seeds with equally many steps{listed}."
+        )
     mean, error_of_mean = float(np.mean(differences)), float(np.std(differences, ddof=1) / len(differences) ** 0.5)
     verdict = "not decided"
     if abs(mean) > STUDENT_95[min(len(differences), len(STUDENT_95) + 1) - 2] * error_of_mean:
         verdict = "shown" if mean < 0 else "refuted"
-    values = ", ".join(f"{value:+.1f}" for value in differences)
     return f"{better} < {than}: {verdict}; differences by seed {values} mm, mean {mean:+.1f} ± {error_of_mean:.1f} mm."
-
-
-STUDENT_95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)  # two-sided, for 2, 3, … differences
 
 
 def _by_row(results: Sequence[Result]) -> dict[str, list[Result]]:

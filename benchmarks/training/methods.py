@@ -27,7 +27,7 @@ import torch
 from benchmarks.contract import Report, parser
 from benchmarks.training.convergence import Schedule, converge, mirrored
 from benchmarks.training.fixed_rig import fixed_rig_footage
-from benchmarks.training.method_rows import COLUMNS, Result, Run, append, print_tables, read
+from benchmarks.training.method_rows import COLUMNS, Result, Run, append, by_setting, print_tables, read
 from pose_rig.arrays import Floats
 from pose_rig.lifting.model import Lifter
 from pose_rig.simulation.clips import load_clips
@@ -168,14 +168,14 @@ def compare(wanted: Sequence[Run], motion: tuple[Path, ...], out: Path, jobs: in
 
 def add_figures(report: Report, results: Sequence[Result]) -> None:
     """Adds the figures of every setting and row to the report."""
-    for setting, row in dict.fromkeys((result.run.setting, result.run.row) for result in results):
-        runs = [r for r in results if (r.run.setting, r.run.row) == (setting, row) and r.choice is not None]
-        if runs:
-            report.add(f"{setting}, {row}: steps to choice", "", [float(r.choice or 0) for r in runs])
-            for name in COLUMNS:
-                report.add(
-                    f"{setting}, {row}: {name}", "%" if name == "n_pck" else "mm", [r.errors[name] for r in runs]
-                )
+    for title, some in by_setting(results).items():
+        for row in dict.fromkeys(result.run.row for result in some):
+            runs = [result for result in some if result.run.row == row and result.choice is not None]
+            if runs:
+                report.add(f"{title}, {row}: steps to choice", "", [float(one.choice or 0) for one in runs])
+                for name in COLUMNS:
+                    unit = "%" if name == "n_pck" else "mm"
+                    report.add(f"{title}, {row}: {name}", unit, [one.errors[name] for one in runs])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.training import methods
-from benchmarks.training.method_rows import COLUMNS, Result, Run, append, claim, read, spread, table
+from benchmarks.training.method_rows import COLUMNS, Result, Run, append, by_setting, claim, read, spread, table
 from pose_rig.simulation.synthetic import SYNTHETIC_MOTION
 
 RUN = Run("random", "canonpose", 0, 256, 1000, 64, 1e-3, 15000, 4000)
@@ -69,6 +69,28 @@ def test_claims_are_decided_by_pairs_of_seeds(differences: tuple[float, ...], ve
     results = [result("canonpose", seed, 80.0 + 5 * seed) for seed in range(4)]
     results += [result("csm-s1", seed, 80.0 + 5 * seed + value) for seed, value in enumerate(differences)]
     assert claim(results, "csm-s1", "canonpose").startswith(f"csm-s1 < canonpose: {verdict}")
+
+
+def test_claims_compare_equally_long_trainings() -> None:
+    results = [result("canonpose", seed, 80.0) for seed in range(4)]
+    results += [result("csm-s1", seed, 78.0 + 0.1 * seed) for seed in range(4)]
+    assert "csm-s1 < canonpose: shown; differences by seed -2.0, -1.9, -1.8, -1.7 mm" in claim(
+        results, "csm-s1", "canonpose"
+    )
+    longer = [replace(one, steps=6000) if one.run.seed else one for one in results[:4]] + results[4:]
+    assert claim(longer, "csm-s1", "canonpose") == (
+        "csm-s1 < canonpose: not decided, 1 of 4 seeds with equally many steps: -2.0 mm."
+    )
+
+
+def test_other_widths_and_schedules_are_in_other_tables() -> None:
+    wide, long = (replace(RESULT, run=replace(RUN, **change)) for change in ({"width": 512}, {"min_decay": 9}))
+    found = by_setting([RESULT, wide, long, result("ours", 1, 70.0)])
+    assert [[one.run.row for one in some] for some in found.values()] == [
+        ["canonpose", "ours"],
+        ["canonpose"],
+        ["canonpose"],
+    ]
 
 
 def test_done_runs_are_skipped_and_the_rest_is_run(
