@@ -115,7 +115,7 @@ _S1 = replace(_CANONPOSE, ref=1, frep=0.01, fview=0.01)
 _S1_LATE = replace(_CANONPOSE, rep=0.1, view=0.1, ref=0.01, frep=1, fview=1)
 _STEP2 = {"rep2": 0.1, "view2": 0.1}
 _KIM = "Kim et al., ACCV 2022"
-_OURS = Weights(rep=1, view=1, cam=0.0125, bend=1)  # cam: 0.1 in all with the eight rigs of a default batch
+_OURS = replace(_CANONPOSE, bend=1)
 _TAUGHT = Weights(rep=0.1, view=0.1, bend=1, spread=0.01, supervised=1)
 _RAY: dict[str, Any] = {"frame": "ray", "rotation": "6d", "perspective": True}
 
