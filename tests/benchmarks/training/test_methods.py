@@ -84,7 +84,7 @@ def test_claims_compare_equally_long_trainings() -> None:
 
 
 def test_other_widths_and_schedules_are_in_other_tables() -> None:
-    wide, long = (replace(RESULT, run=replace(RUN, **change)) for change in ({"width": 512}, {"min_decay": 9}))
+    wide, long = (replace(RESULT, run=run) for run in (replace(RUN, width=512), replace(RUN, min_decay=9)))
     found = by_setting([RESULT, wide, long, result("ours", 1, 70.0)])
     assert [[one.run.row for one in some] for some in found.values()] == [
         ["canonpose", "ours"],
