@@ -84,7 +84,7 @@ class Case:
     def truth(self, recorded: RecordedFootage) -> Floats:
         """Returns (N,17,3) m the ground truth of the frames of the session."""
         t = np.round(recorded.t_ns / 1e9 * self.fps).astype(int)
-        return self.joints[np.clip(t, 0, len(self.joints) - 1)]
+        return np.asarray(self.joints[np.clip(t, 0, len(self.joints) - 1)])
 
     def validation(self, recorded: RecordedFootage) -> tuple[Footage, Floats]:
         """Returns the validation footage, and the ground truth of its frames."""
