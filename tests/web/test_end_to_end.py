@@ -38,11 +38,12 @@ def pose_rig(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str
     )
     assert process.stdout is not None
     found: dict[str, str] = {}
+    wanted = {"buttons", "watch only", *(["phone"] if "--phones" in options else [])}
     try:
         for line in process.stdout:
             if match := re.search(r"(buttons|watch only|phone).* (https://\S+)", line):
                 found[match[1]] = match[2]
-            if line.startswith(("web:", "Starting:")):
+            if wanted <= found.keys():
                 break
         yield process, found
     finally:

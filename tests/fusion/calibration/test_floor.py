@@ -118,7 +118,7 @@ def test_cameras_and_people_move_together() -> None:
     assert after[0] == pytest.approx(before[0])
     assert after[1] == pytest.approx(before[1])
     assert np.linalg.det(room.cameras.rotation) == pytest.approx(np.ones(3))
-    assert room.bone_length_m is found.bone_length_m
+    np.testing.assert_array_equal(room.bone_length_m, found.bone_length_m)
 
 
 def test_cameras_are_above_the_floor() -> None:
