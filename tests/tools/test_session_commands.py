@@ -36,7 +36,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["record"], "Missing option '--cams'"),
+        (["record"], "No camera is given. Add --cams 0,1,2 or --phones 3"),
         (["record", "--cams", "sim", "--out", "take.bag"], "Sessions are saved as .mcap; got take.bag."),
         (["record", "--cams", "sim", "--out", "no/take.mcap"], "Cannot write no/take.mcap. Make sure that the folder"),
         (["record", "--cams", "sim", "--out", "there.mcap"], "there.mcap exists already. Choose another name"),

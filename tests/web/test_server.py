@@ -1,7 +1,11 @@
+import asyncio
 import plistlib
 import socket
 import ssl
+from contextlib import closing
+from http.client import HTTPSConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -13,11 +17,14 @@ from tests.web.rig import WebRig, opened, run_async, running
 
 
 async def get(rig: WebRig, url: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
-    async with (
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=rig.tls())) as session,
-        session.request(method, url, allow_redirects=False) as response,
-    ):
-        return response.status, dict(response.headers), await response.read()
+    def ask() -> tuple[int, dict[str, str], bytes]:
+        at = urlsplit(url)
+        with closing(HTTPSConnection(str(at.hostname), at.port, context=rig.tls(), timeout=10)) as connection:
+            connection.request(method, at.path)
+            response = connection.getresponse()
+            return response.status, dict(response.getheaders()), response.read()
+
+    return await asyncio.to_thread(ask)
 
 
 def test_pages_have_strict_headers_and_certificates_can_be_fetched(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ EXAMPLES = {
     "stream.vrchat": ("a", '["a"]'),
     "stream.json": ("a, b", '["a", "b"]'),
     "stream.websocket": ("39571", '"39571"'),
+    "stream.token": ("secret", '"secret"'),
     "stream.origins": ("https://a", '["https://a"]'),
     "stream.avatar": ("me.vrm", '"me.vrm"'),
     "stream.scale": ("body", '"body"'),

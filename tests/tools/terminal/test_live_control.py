@@ -96,6 +96,7 @@ def test_a_take_is_recorded_marked_and_ended_from_the_page(tmp_path: Path) -> No
             await page.until_printed("Marker 1 at")
             await page.ask("stop-recording")
             await page.until_printed("The recording ends")
+            await page.until("status", lambda status: not status["recording"]["on"])
             await page.ask("stop")
             await page.until_printed("height 1.90 m")  # in the summary
             return page.printed
