@@ -16,7 +16,7 @@ MAX_PENDING = 32  # without a valid request; a handshake takes some hundredths o
 HANDSHAKE_TIMEOUT_S = 5.0
 SHUTDOWN_TIMEOUT_S = 1.0
 BACKLOG = 64
-CLOSE_S = 0.01
+CLOSE_S = 0.1
 PAUSE_S = 0.2  # when the system has no more sockets
 
 

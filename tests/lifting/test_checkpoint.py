@@ -10,7 +10,6 @@ import torch
 from onnx import numpy_helper
 
 from pose_rig.errors import AssetError
-from pose_rig.graph import depth_input
 from pose_rig.lifting.checkpoint import load, save
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
 from pose_rig.lifting.example import example
@@ -77,9 +76,7 @@ def test_half_precision_weights_are_read_from_a_graph(tmp_path: Path) -> None:
 def test_training_can_start_from_the_shipped_graph() -> None:
     model, settings = load(DEFAULT_WEIGHTS)
     given = example(3, 2, np.random.default_rng(0))
-    assert given.depth is not None
-    inputs = (given.ray_xy, given.confidence, depth_input(given.depth))
-    canonical, rotation, _ = model(*map(torch.from_numpy, inputs))
+    canonical, rotation, _ = model(torch.from_numpy(given.ray_xy), torch.from_numpy(given.confidence))
     lifted = (canonical @ rotation.mT).detach().numpy()
     assert np.abs(lifted - OrtEngine(provider="cpu").run(given).lifted).max() < 1e-4
     assert {"motion", "seed", "step"} <= set(settings)

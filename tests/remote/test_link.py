@@ -60,7 +60,7 @@ def test_times_of_another_clock_become_those_of_the_rig() -> None:
         errors_s = [abs(one.t_ns - sent_ns[one.index - 1]) * 1e-9 for one in got]
         assert max(errors_s) < bound_s + 1e-4
         assert link.estimate is not None
-        assert abs(link.estimate.drift) < 5 * RATE
+        assert abs(link.estimate.drift) < 20 * RATE  # of the first exchanges
 
 
 def test_health_says_which_machine_and_how_its_clock_differs() -> None:

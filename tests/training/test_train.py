@@ -281,17 +281,17 @@ def test_two_processes_give_the_weights_of_one(tmp_path: Path) -> None:
 def test_training_on_depths_alone_keeps_what_2d_alone_gives(tmp_path: Path) -> None:
     job = replace(JOB, method="taught", only_depth=True, steps=6, check=3, rehearsal=32)
     start = load(DEFAULT_WEIGHTS)[0]
-    trained = with_depth(load(DEFAULT_WEIGHTS)[0])
-    run(tmp_path, job, start=trained, rehearsal=Rehearsal(shipped(), 32, 0, "cpu"))
+    run(tmp_path, job, start=start, rehearsal=Rehearsal(shipped(), 32, 0, "cpu"))
+    trained = with_depth(start)
     trained.load_state_dict(state(tmp_path, job)["lifter"])
     views = SimulatedViewSampler(shipped(), 5).sample(50)
     pose_2d, confidence, depth = (torch.from_numpy(part) for part in (views.pose_2d, views.confidence, views.depth))
     known = depth[:, :, 1].any(1)
     with torch.no_grad():
-        plain, alone = start(pose_2d, confidence), trained(pose_2d, confidence)
-        before, after = start(pose_2d, confidence, depth), trained(pose_2d, confidence, depth)
-    for one, other in zip(plain, alone, strict=True):
-        assert torch.equal(one, other)
-    for one, other in zip(before, after, strict=True):
-        assert torch.equal(one[~known], other[~known])
-        assert bool((one[known] != other[known]).flatten(1).any(1).all())
+        plain, alone, informed = (
+            start(pose_2d, confidence), trained(pose_2d, confidence), trained(pose_2d, confidence, depth)
+        )  # fmt: skip
+    for before, without, with_depths in zip(plain, alone, informed, strict=True):
+        assert torch.equal(before, without)
+        assert torch.equal(before[~known], with_depths[~known])
+        assert bool((before[known] != with_depths[known]).flatten(1).any(1).all())

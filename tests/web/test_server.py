@@ -15,6 +15,9 @@ from pose_rig.web.listener import MAX_PENDING
 from pose_rig.wire.messages import RigState
 from tests.web.rig import WebRig, opened, run_async, running
 
+# a connection that ends while the worker does may be left to the end of its process
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 async def get(rig: WebRig, url: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
     def ask() -> tuple[int, dict[str, str], bytes]:

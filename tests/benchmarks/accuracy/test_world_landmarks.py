@@ -1,10 +1,10 @@
 """Lifts of one view beside world landmarks, on a walk whose detections are stored with its reference."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.accuracy.reference import Reference
 from benchmarks.accuracy.world_landmarks import Errors, add_figures, compare, stored
@@ -13,7 +13,7 @@ from pose_rig.errors import UsageError
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.lifting.checkpoint import load
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS
-from pose_rig.lifting.model import Lifter
+from pose_rig.lifting.model import Lifter, with_depth
 from pose_rig.skeleton import INDEX, SCHEMAS
 from tests.fusion.fakes import FPS, film, ring, walk
 
@@ -63,7 +63,7 @@ def test_both_are_compared_with_the_reference(tmp_path: Path, lifter: Lifter) ->
         assert one.lifted.shape == (15,)
         assert 10 < one.lifted.mean() < 70
         assert np.isfinite(one.both).all()
-        assert (one.plain != one.lifted).any()  # the shipped weights take depths
+        assert (one.plain == one.lifted).all()  # the shipped weights take no depths yet
         assert one.in_sds.shape == (15, 12)
         assert 0.2 < np.sqrt((one.in_sds[3:] ** 2).mean()) < 3
     assert first.right.all()
@@ -72,14 +72,14 @@ def test_both_are_compared_with_the_reference(tmp_path: Path, lifter: Lifter) ->
 
 
 def test_depths_of_the_world_landmarks_are_those_that_a_lifter_takes(tmp_path: Path, lifter: Lifter) -> None:
-    ignoring = Lifter(replace(lifter.config, depth=False)).eval()
-    ignoring.load_state_dict(lifter.state_dict(), strict=False)
+    taking = with_depth(lifter)
     path = take(tmp_path / "t.npz")
-    changed, without = errors_of(path, lifter)[0], errors_of(path, ignoring)[0]
+    assert (errors_of(path, taking)[0].plain == errors_of(path, taking)[0].lifted).all()  # not trained
+    torch.nn.init.normal_(taking.depth_branch.last.weight, std=0.05)
+    changed = errors_of(path, taking)[0]
     assert np.abs(changed.plain - changed.lifted).max() > 0.1
-    assert (changed.plain == without.plain).all()
-    assert (without.plain == without.lifted).all()
-    without = errors_of(path, lifter, "lite")[0]  # stored without world landmarks
+    assert (changed.plain == errors_of(path, lifter)[0].plain).all()
+    without = errors_of(path, taking, "lite")[0]  # stored without world landmarks
     assert (without.plain == without.lifted).all()
 
 
@@ -95,7 +95,7 @@ def test_missing_world_landmarks_are_nan(tmp_path: Path, lifter: Lifter) -> None
     errors = errors_of(path, lifter, "lite")
     assert np.isnan(errors[0].world).all()
     assert np.isnan(errors[0].both).all()
-    assert errors[0].lifted == pytest.approx(errors_of(path, lifter)[0].plain)
+    assert errors[0].lifted == pytest.approx(errors_of(path, lifter)[0].lifted)
     with pytest.raises(UsageError, match=r"t\.npz has no detections of the model 'heavy'\. Give the videos"):
         next(stored(path, "heavy"))
 

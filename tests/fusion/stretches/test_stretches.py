@@ -13,14 +13,14 @@ from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.stretches.stretches import MIN_STEPS, SampledStep, Smoothing, Stretches
 from pose_rig.graph import Engine, GraphInput, GraphOutput
 from pose_rig.simulation.noise import detect
-from pose_rig.skeleton import JOINT_SET, J
+from pose_rig.skeleton import JOINT_SET
 from tests.fusion.fakes import config
 from tests.fusion.simulated import LENGTH_M, calibration, images, stroll
 from tests.fusion.test_real_footage import TAKE
 
 VIEWS, FPS = 3, 30.0
 COUNT = 2 * MIN_STEPS + 40
-SAME_M, MOST_M = 5e-4, 5e-3
+SAME_M, MOST_M = 5e-4, 3e-3
 CAMERAS = calibration(VIEWS)
 
 
@@ -56,14 +56,13 @@ def in_order(estimator: Estimator, steps: Sequence[SampledStep]) -> list[PoseEst
 def assert_same(found: Sequence[PoseEstimate], wanted: Sequence[PoseEstimate]) -> None:
     """Poses are the same, before and after smoothing, but for a few that are nearly.
 
-    In single precision the graph gives another place to a joint that nothing determines, if others are computed with
-    it: by up to a millimetre, and by more where fewer than two views measure it.
+    In single precision the graph gives another place, by up to a millimetre, to a joint that nothing determines, if
+    others are computed with it.
     """
     pairs = [(a.xyz - b.xyz, a.xyz_raw - b.xyz_raw) for a, b in zip(found, wanted, strict=True)]
-    off_m = np.abs(np.array(pairs)).max((1, 3))
-    assert (off_m.max(1) < SAME_M).mean() > 0.95
-    measured = np.array([(pose.inlier > 0.5).sum(0) >= 2 for pose in wanted])
-    assert off_m[:, :J][measured].max() < MOST_M
+    off_m = np.abs(np.array(pairs)).max((1, 2, 3))
+    assert (off_m < SAME_M).mean() > 0.97
+    assert off_m.max() < MOST_M
 
 
 def fused(stretches: Stretches, steps: Sequence[SampledStep], smoothing: Smoothing) -> list[PoseEstimate]:

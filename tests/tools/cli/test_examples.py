@@ -13,7 +13,7 @@ from pose_rig.tools.cli.examples import copy_examples
 
 ROOT = Path(__file__).parents[3]
 SOME = ("README.md", "blender/pose_rig_live.py", "unity/PoseRigReceiver.cs", "web/index.html", "web/three.min.js")
-LARGEST_FILE = 6_700_000  # bytes; the lifter has 6.3 MB
+LARGEST_FILE = 6_000_000  # bytes; the lifter has 5.5 MB
 LARGEST_WHEEL = 15_000_000
 
 
