@@ -101,3 +101,22 @@ async def send_all(connection: web.WebSocketResponse, outbox: Outbox, timeout_s:
         for data in await outbox.take():
             async with asyncio.timeout(timeout_s):
                 await (connection.send_str(data) if isinstance(data, str) else connection.send_bytes(data))
+
+
+async def send_until_gone(request: web.BaseRequest, connection: web.WebSocketResponse, outbox: Outbox) -> bool:
+    """Sends what is put into an outbox until the client is gone; returns whether it was disconnected for not reading.
+
+    Args:
+        request: That of the connection.
+        connection: The client.
+        outbox: Its messages.
+    """
+    try:
+        await send_all(connection, outbox)
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
+        return True
+    except ConnectionError:
+        pass  # the receiving task ends as well
+    return False

@@ -13,7 +13,7 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from pose_rig.config import CameraConfig
 from pose_rig.installer import installer
 from pose_rig.video.h264_support import has_h264
-from pose_rig.web.client import Outbox, RateLimit, open_socket, send_all
+from pose_rig.web.client import Outbox, RateLimit, open_socket, send_until_gone
 from pose_rig.web.live_state import LiveState
 from pose_rig.web.page_json import text
 from pose_rig.web.phone_clock import PhoneClock
@@ -213,14 +213,8 @@ class Phones:
             self._state.add_event(f"{name}: {phone.name or 'the phone'} has left.")
 
     async def _send(self, request: web.BaseRequest, phone: Phone) -> None:
-        try:
-            await send_all(phone.socket, phone.outbox)
-        except TimeoutError:
+        if await send_until_gone(request, phone.socket, phone.outbox):
             self.refused += 1
-            if request.transport is not None:
-                request.transport.abort()
-        except ConnectionError:
-            return  # the receiving task ends as well
 
     async def _receive(self, phone: Phone) -> None:
         texts, images = RateLimit(), RateLimit(2 * phone.fps, 2 * phone.fps)

@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from pose_rig.web.client import Outbox, RateLimit, open_socket, send_all
+from pose_rig.web.client import Outbox, RateLimit, open_socket, send_until_gone
 from pose_rig.web.page_json import PROTOCOL_VERSION, text
 from pose_rig.wire.tokens import Access
 
@@ -146,14 +146,8 @@ class Watchers:
         })  # fmt: skip
 
     async def _send(self, request: web.BaseRequest, socket: web.WebSocketResponse, watcher: Watcher) -> None:
-        try:
-            await send_all(socket, watcher.outbox)
-        except TimeoutError:
+        if await send_until_gone(request, socket, watcher.outbox):
             self.refused += 1
-            if request.transport is not None:
-                request.transport.abort()
-        except ConnectionError:
-            return  # the reading task ends as well
 
     async def _receive(self, socket: web.WebSocketResponse, watcher: Watcher) -> None:
         limit = RateLimit()

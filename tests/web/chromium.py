@@ -142,6 +142,14 @@ def chromium(folder: Path, *flags: str) -> Iterator[Callable[[], Tab]]:
         process.wait()
 
 
+def until(condition: Callable[[], bool], within_s: float = 40.0) -> None:
+    """Waits until something is so."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(STEP_S)
+
+
 def _endpoint(file: Path, process: subprocess.Popen[bytes]) -> str:
     """Returns the address of the browser's DevTools socket as soon as it listens."""
     deadline = time.monotonic() + START_S

@@ -2,8 +2,6 @@
 
 import base64
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -16,7 +14,7 @@ from pose_rig.streaming.axes import AXES
 from pose_rig.streaming.json_frames import frame, schema
 from tests.streaming.live import live
 from tests.streaming.vrm_files import model_of, write_vrm
-from tests.web.chromium import Tab
+from tests.web.chromium import Tab, until
 from tests.web.page_server import NAMES, SUBJECT, PageServer
 
 TEAL = np.array([0x6E, 0x73, 0x0B])  # BGR, of measured joints by day
@@ -51,13 +49,6 @@ def teal(tab: Tab) -> int:
     assert image is not None
     room = cv2.cvtColor(image[110:430, 370:570], cv2.COLOR_BGR2HSV)
     return int(((abs(room[..., 0].astype(int) - 88) < 6) & (room[..., 1] > 120)).sum())
-
-
-def until(condition: Callable[[], bool], within_s: float = 40.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_it_shows_the_rig_and_loads_nothing_from_elsewhere(tab: Tab, rig: PageServer) -> None:

@@ -1,13 +1,10 @@
 """The phone page in Chromium, with its simulated camera and a simulated rig."""
 
-import time
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 import pytest
 
-from tests.web.chromium import Tab
+from tests.web.chromium import Tab, until
 from tests.web.page_server import PageServer
 
 JPEG, KEY = 1, 2
@@ -30,13 +27,6 @@ def start(tab: Tab) -> None:
 
 def shown(tab: Tab, name: str, words: str) -> None:
     tab.wait(f"document.getElementById('{name}').innerText.includes({words!r})")
-
-
-def until(condition: Callable[[], bool], within_s: float = 40.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_it_sends_jpegs_with_their_capture_times(tab: Tab, rig: PageServer) -> None:

@@ -2,7 +2,6 @@ import pickle
 import socket
 import threading
 import time
-from collections.abc import Callable
 from contextlib import closing, suppress
 
 import numpy as np
@@ -14,6 +13,7 @@ from pose_rig.wire.authentication import Keys, generate_keys
 from pose_rig.wire.bus import MAX_CURVE_BYTES, MAX_PUBLIC_BYTES, Delivery, Receiver, Sender, bind_publisher
 from pose_rig.wire.messages import Health
 from tests.untrusted_clients import ZMTP_3, attacker, is_closed, subscriber, subscription, tcp_client
+from tests.wire.waiting import until
 
 RNG = np.random.default_rng(0)
 
@@ -25,13 +25,6 @@ OWN = Health(worker="left", t_ns=2, state="running")
 @pytest.fixture(scope="module")
 def keys() -> Keys:
     return generate_keys()
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("delivery", ["best-effort", "lossless"])

@@ -1,6 +1,4 @@
 import socket
-import time
-from collections.abc import Callable
 from contextlib import closing
 
 import pytest
@@ -15,6 +13,7 @@ from pose_rig.wire.records import VideoFrame
 from pose_rig.wire.remote_messages import TimeReply, TimeRequest
 from pose_rig.wire.router import HANDSHAKE_TIMEOUT_MS, SESSION_BYTES, Dealer, Router, new_session, wait
 from tests.untrusted_clients import ZMTP_3, is_closed, tcp_client
+from tests.wire.waiting import until
 
 LOOPBACK = "tcp://127.0.0.1:0"
 REQUEST = TimeRequest(camera="hall", host="laptop", sent_ns=5)
@@ -24,13 +23,6 @@ REPLY = TimeReply(sent_ns=5, received_ns=7, answered_ns=8, start_ns=3, video=Tru
 @pytest.fixture(scope="module")
 def keys() -> Keys:
     return generate_keys()
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def received(router: Router, sender: Dealer, message: Message = REQUEST) -> tuple[bytes, Message, bytes]:

@@ -6,6 +6,7 @@ then fused in stretches.
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.commands import apply_all
@@ -14,9 +15,9 @@ from pose_rig.fusion.late_cameras import CompleteSamples
 from pose_rig.fusion.recorded_clock import RecordedClock
 from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.stretches.process import StretchProcess
-from pose_rig.fusion.stretches.stretches import MIN_STEPS, SampledStep, Smoothing
+from pose_rig.fusion.stretches.stretches import MIN_STEPS, SampledStep, Smoothing, estimate_alone
 from pose_rig.fusion.stretches.team import Team
-from pose_rig.fusion.time_steps import Failures, TimeStep, due_times, estimate_pose
+from pose_rig.fusion.time_steps import Failures, TimeStep, due_times
 from pose_rig.graph import Engine
 from pose_rig.wire.jobs import Stop
 
@@ -93,14 +94,9 @@ class _Run:
 
     def alone(self, step: SampledStep, complete: Sequence[CompleteSamples]) -> TimeStep:
         """Returns a time step that is computed by itself."""
-        began_ns = time.perf_counter_ns()
-        pose, failure = estimate_pose(self._estimator, step.t_ns, step.samples, complete)
-        spent_ns = time.perf_counter_ns() - began_ns
-        if self._failures.restart_after(pose, failure):
-            self._estimator.restart()
+        result = estimate_alone(step, self._estimator, self._failures, complete)
         self._same_person()
-        smooth = None if pose is None else self._smoothing(pose)
-        return TimeStep(step.t_ns, step.samples, smooth, failure, step.sync_ns, spent_ns)
+        return result if result.pose is None else replace(result, pose=self._smoothing(result.pose))
 
     def together(self) -> Iterator[TimeStep]:
         """Yields the time steps that wait."""

@@ -9,12 +9,11 @@ import time
 from collections.abc import Iterator, Sequence
 
 from pose_rig.fusion.camera_inputs import CameraInputs
-from pose_rig.fusion.commands import apply_all
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.stretches.process import StretchProcess
-from pose_rig.fusion.stretches.stretches import FusedStep, SampledStep
+from pose_rig.fusion.stretches.stretches import FusedStep, SampledStep, estimate_alone
 from pose_rig.fusion.stretches.team import Team
-from pose_rig.fusion.time_steps import Failures, StepClock, TimeStep, due_times, estimate_pose
+from pose_rig.fusion.time_steps import Failures, StepClock, TimeStep, due_times
 from pose_rig.wire.jobs import Stop
 
 MIN_STEPS = 24  # of a stretch: four times as long as its warm-up, at the rate of keyframes
@@ -42,10 +41,6 @@ class LearningSteps:
             if t_ns is None:
                 yield None
                 continue
-            if commands := cameras.take_commands():
-                yield from self._learned(steps, estimator, failures, stop)
-                steps = []
-                apply_all(commands, estimator, cameras.reject)
             began_ns = time.perf_counter_ns()
             samples = cameras.samples(t_ns)
             steps.append(SampledStep(t_ns, samples, time.perf_counter_ns() - began_ns, learns=True))
@@ -66,12 +61,7 @@ class LearningSteps:
         for step in steps:
             if stop.is_set():
                 return
-            began_ns = time.perf_counter_ns()
-            pose, failure = estimate_pose(estimator, step.t_ns, step.samples)
-            spent_ns = time.perf_counter_ns() - began_ns
-            if failures.restart_after(pose, failure):
-                estimator.restart()
-            yield TimeStep(step.t_ns, step.samples, pose, failure, step.sync_ns, spent_ns)
+            yield estimate_alone(step, estimator, failures)
 
     def _together(self, steps: Sequence[SampledStep], estimator: Estimator, stop: Stop) -> list[FusedStep]:
         """Returns what was computed with the cameras as they are; nothing if they may not be so at all these steps."""

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.estimator import Estimator, Evidence
+from pose_rig.fusion.late_cameras import CompleteSamples
 from pose_rig.fusion.person_tracker import PersonTracker
 from pose_rig.fusion.pose.computation import together
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
-from pose_rig.fusion.time_steps import Failures, pose_computations
+from pose_rig.fusion.time_steps import Failures, TimeStep, estimate_pose, pose_computations
 
 WARM_UP_NS = 400_000_000  # of which nothing is used
 MAX_SEAM_M = 1e-4  # between the poses of two stretches for the same time step
@@ -74,6 +75,25 @@ class FusedStep:
     def inconsistent_s(self) -> Floats:
         """(V,) for how long each camera has disagreed with the others."""
         return np.split(self.memory, 3)[1]
+
+
+def estimate_alone(
+    step: SampledStep, estimator: Estimator, failures: Failures, complete: Sequence[CompleteSamples] = ()
+) -> TimeStep:
+    """Returns a time step that is computed by itself; restarts the estimator after too many failures.
+
+    Args:
+        step: What was sampled.
+        estimator: Computes it.
+        failures: Of the run.
+        complete: As in `Estimator.computations`.
+    """
+    began_ns = time.perf_counter_ns()
+    pose, failure = estimate_pose(estimator, step.t_ns, step.samples, complete)
+    spent_ns = time.perf_counter_ns() - began_ns
+    if failures.restart_after(pose, failure):
+        estimator.restart()
+    return TimeStep(step.t_ns, step.samples, pose, failure, step.sync_ns, spent_ns)
 
 
 class _Stretch:

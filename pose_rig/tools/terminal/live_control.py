@@ -38,7 +38,6 @@ class LiveControl:
     def __init__(self, plan: Plan, supervisor: Supervisor, markers: MarkerSender, stop: Callable[[], None]) -> None:
         self._plan, self._supervisor, self._markers, self._stop = plan, supervisor, markers, stop
         self._fusion = Sender(plan.commands, keys=plan.keys) if plan.commands else None
-        self._number = 0
 
     @property
     def recording(self) -> bool:
@@ -61,11 +60,11 @@ class LiveControl:
         elif self._fusion is None:
             return NOT_LIVE
         elif command.name == "record":
-            return self._record()
+            return self._record(command, self._fusion)
         elif command.name == "stop-recording":
-            return self._stop_recording()
+            return self._stop_recording(command, self._fusion)
         else:
-            self._send(command.name, command.value)
+            self._fusion.send(command)
         return DONE[command.name].format(command.value[:8])
 
     def mark(self, t_ns: int, elapsed_s: float) -> str:
@@ -79,7 +78,7 @@ class LiveControl:
         if self._fusion is not None:
             self._fusion.close(linger_ms=LINGER_MS)
 
-    def _record(self) -> str:
+    def _record(self, command: Command, fusion: Sender) -> str:
         job = self._plan.recording
         if job is None or self.recording:
             return "A recording is running already." if job else NOT_LIVE
@@ -87,16 +86,11 @@ class LiveControl:
         path = str(folder / f"take-{datetime.now():%Y-%m-%d-%H%M%S}.mcap")
         job = replace(job, path=path, from_ns=time.monotonic_ns())
         self._supervisor.add(recorder_worker(self._plan.config, job))
-        self._send("record")
+        fusion.send(command)
         return f"Recording to {path}."
 
-    def _stop_recording(self) -> str:
+    def _stop_recording(self, command: Command, fusion: Sender) -> str:
         if not self.recording:
             return "Nothing is recorded."
-        self._send("stop-recording")
+        fusion.send(command)
         return "The recording ends."
-
-    def _send(self, name: CommandName, value: str = "") -> None:
-        self._number += 1
-        if self._fusion is not None:
-            self._fusion.send(Command(t_ns=time.monotonic_ns(), number=self._number, name=name, value=value))

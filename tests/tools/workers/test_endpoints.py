@@ -2,6 +2,7 @@
 
 import gc
 import socket
+import subprocess
 import sys
 
 import pytest
@@ -9,7 +10,6 @@ import pytest
 from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import UsageError
 from pose_rig.tools.workers.endpoints import FREE_PORTS, Endpoints, PortReservation, free_endpoints
-from pose_rig.wire.bus import Receiver
 
 CAMERAS = 8
 CONFIG = Config(camera=tuple(CameraConfig(source="x.mp4", name=f"c{i}") for i in range(CAMERAS)), port=0, record="x")
@@ -29,11 +29,23 @@ def test_runs_that_start_in_parallel_have_different_ports() -> None:
     assert len(set(chosen)) == len(chosen)
 
 
+LISTEN = """
+import sys
+from pose_rig.wire.authentication import generate_keys
+from pose_rig.wire.bus import Receiver
+
+with Receiver(sys.argv[1], "lossless", bind=True, keys=generate_keys()) as receiver:
+    print(receiver.endpoint)
+"""
+
+
 def test_a_worker_listens_on_a_chosen_port_and_again_after_a_restart() -> None:
     at = free_endpoints(CONFIG, CAMERAS)
     for _ in range(2):
-        with Receiver(at.inputs[0], "lossless", bind=True, keys=at.keys) as receiver:
-            assert receiver.endpoint == at.inputs[0]
+        listening = subprocess.run(
+            [sys.executable, "-c", LISTEN, at.inputs[0]], capture_output=True, text=True, check=True, timeout=60
+        )
+        assert listening.stdout.strip() == at.inputs[0]
 
 
 def test_ports_are_free_again_after_the_run() -> None:
