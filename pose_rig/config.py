@@ -35,6 +35,7 @@ MODELS = ("lite", "full", "heavy")
 FOCAL_PER_LARGER_SIDE = 0.9
 ASSUMED_HEIGHT_M = 1.70
 HEIGHT_RANGE_M = (0.4, 2.6)
+MAX_PEOPLE = 6
 MAX_FILE_BYTES, MAX_LINE_DOTS = 1 << 18, 1000  # of a rig.toml; one of 16 solved cameras has 10 kB
 MAX_CAMERAS = 16  # a typo such as sim:1000 must not start a thousand processes
 MIN_FREE_BYTES = 200_000_000  # a minute of four cameras' video, and room for the rest of the system
@@ -145,7 +146,7 @@ class DetectorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """
 
     model: Annotated[str, Option("2D detector: lite, full (default), heavy, or a .task file.", "NAME|PATH")] = "full"
-    people: Annotated[int, Option("Maximum number of people detected in an image (2); one is followed.", "N")] = 2
+    people: Annotated[int, Option("Maximum number of people detected in an image (2).", "N", "detect-people")] = 2
     min_confidence: float = 0.5
 
 
@@ -238,6 +239,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Attributes:
         camera: The cameras, in order; camera 0 defines the forward direction of the rig.
+        other_heights_m: Body heights of further people, in the order in which they appear.
         detector: The 2D detector.
         fusion: The fusion worker.
         stream: Receivers of the live pose.
@@ -247,6 +249,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     height_m: Annotated[
         float | None, Option("Body height of the person; without it 1.70 m is assumed.", "M", "height")
     ] = None
+    other_heights_m: tuple[float, ...] = ()
+    people: Annotated[int, Option("Track up to this many people.", "N")] = 1
     detector: DetectorConfig = msgspec.field(default_factory=DetectorConfig)
     fusion: FusionConfig = msgspec.field(default_factory=FusionConfig)
     pace: Annotated[

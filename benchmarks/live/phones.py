@@ -210,7 +210,7 @@ def run_files(config: Config, model: str) -> Run:
 
 def measure(args: argparse.Namespace, folder: Path) -> list[Figure]:
     """Returns the figures of both runs."""
-    with np.load(args.reference, allow_pickle=True) as file:
+    with np.load(args.reference) as file:
         reference = np.asarray(file["ref3d_h36m17"], float)
     videos = [Path(video) for video in args.clips.split(",")] if args.clips else demo_clip(print)
     clips = [write_y4m(video, folder / f"{video.stem}.y4m", args.side, args.fps) for video in videos]

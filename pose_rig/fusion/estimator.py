@@ -74,6 +74,7 @@ class Estimator:
         clocks: The clocks of the cameras; whoever samples the cameras applies them. `follow_clocks` finds them live.
         left_out: (V,) cameras whose detections are not used, neither for the rig nor for poses.
         evidence: Of the last time step.
+        others: Poses of further people than the first at the last time step, in the order of their identities.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Estimator:
         self.clocks = CameraClocks.unchecked(len(config.camera))
         self.left_out = np.zeros(len(config.camera), bool)
         self.evidence = Evidence(None, None)
+        self.others: Sequence[PoseEstimate] = ()
         self.restart()
 
     def restart(self, *, may_move: bool = True) -> None:

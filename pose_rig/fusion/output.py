@@ -43,7 +43,7 @@ class PosesWriter(Protocol):
         """Sets the body height of the poses to come, which the user gave during the run."""
 
     def add(self, pose: PoseEstimate, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]) -> None:
-        """Adds a pose and the detections of each view at its time."""
+        """Adds a pose and the detections of each view; those of further people follow with the same time."""
 
     def close(
         self, cameras: Calibration | None, backwards: OneEuro | None, clocks: CameraClocks, *, exact: bool
@@ -145,7 +145,7 @@ class FusionOutput:
         self._meter.count_dropped(reason)
 
     def publish(self, step: TimeStep, recorded: Pose3D | None = None) -> Pose3D | None:
-        """Publishes and saves the pose of a time step, and returns its message; None if it has no pose.
+        """Publishes and saves the poses of a time step, and returns the message of the first person; None without one.
 
         Args:
             step: The time step.
@@ -163,21 +163,25 @@ class FusionOutput:
         for result in self._estimator.background_results():
             self._publisher.record(result)
         height_m, assumed = self._estimator.height_m, self._estimator.height_assumed
-        pose = pose_message(step.pose, self._next_index, age_ns, height_m, assumed)
-        self._publisher.send(pose)
-        for refined in refined_messages(step.pose, self._next_index, self._cameras):
-            self._publisher.send(refined)
+        poses = [step.pose, *step.others]
+        messages = [pose_message(pose, self._next_index, age_ns, height_m, assumed) for pose in poses]
+        for message in messages:
+            self._publisher.send(message)
+        for pose in poses:
+            for refined in refined_messages(pose, self._next_index, self._cameras):
+                self._publisher.send(refined)
         if self._estimator.rig_changed():  # at once, so that a recording has each rig with the poses made with it
             self._publisher.send(self._rig_state())
         if self._file is not None:
             if height_m != self._height_m:
                 self._height_m = height_m
                 self._file.set_height(height_m)
-            self._file.add(step.pose, step.samples, self._estimator.landmarks)
+            for pose in poses:
+                self._file.add(pose, step.samples, self._estimator.landmarks)
         stages_ns = {"sync": step.sync_ns, "fuse": step.estimate_ns, "send": time.perf_counter_ns() - started_ns}
         self._meter.count_sent(age_ns / 1e6, {stage: ns / 1e6 for stage, ns in stages_ns.items()})
         self._next_index += 1
-        return pose
+        return messages[0]
 
     def report(self, skipped: int = 0) -> None:
         """Publishes the state of rig and process, every `FUSION_REPORT_S` and when the mode changes.

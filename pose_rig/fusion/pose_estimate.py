@@ -1,4 +1,4 @@
-"""The pose at one time step, and what it was made of.
+"""The pose of a person at one time step, and what it was made of.
 
 Axes: V views, J = 17 joints, A = those and the detector's further landmarks.
 """
@@ -14,7 +14,7 @@ from pose_rig.wire.messages import Mode
 
 @dataclass(frozen=True, slots=True)
 class PoseEstimate:
-    """The pose at one time step. NaN where a view has no value.
+    """The pose of a person at one time step. NaN where a view has no value.
 
     Attributes:
         t_ns: The time step.
@@ -31,6 +31,7 @@ class PoseEstimate:
         inlier: (V,J) 0–1.
         lifted: (V,J,3) each view's own lift, camera axes, root-relative, unit scale.
         camera_from_rig: (V,3,3).
+        person: Identity of the person, 0 for the first one.
     """
 
     t_ns: int
@@ -48,3 +49,4 @@ class PoseEstimate:
     inlier: Floats
     lifted: Floats
     camera_from_rig: Floats
+    person: int = 0

@@ -37,7 +37,7 @@ def pose_message(pose: PoseEstimate, index: int, age_ns: int, height_m: float, h
         index=index,
         t_ns=pose.t_ns,
         age_ns=age_ns,
-        person=0,
+        person=pose.person,
         joints=joint_set(pose.joints),
         xyz=pose.xyz.astype(np.float32),
         score=quantize(pose.score, SCORE_STEP),
@@ -60,6 +60,7 @@ def refined_messages(pose: PoseEstimate, index: int, cameras: Sequence[str]) -> 
                 t_ns=pose.t_ns,
                 xy=quantize(pose.refined_px[view], XY_STEP_PX),
                 inlier=quantize(pose.inlier[view], SCORE_STEP),
+                person=pose.person,
             )
 
 

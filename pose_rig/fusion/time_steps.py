@@ -48,9 +48,10 @@ class TimeStep:
     Attributes:
         t_ns: Its time, rig clock.
         samples: (V) the detections of each view at that time, None where there are none.
-        pose: None if none could be computed.
+        pose: Of the first person; None if none could be computed.
         failure: Why, empty if one was.
         sync_ns: Time spent on sampling the cameras, estimate_ns: on the pose.
+        others: Poses of further people, in the order of their identities.
     """
 
     t_ns: int
@@ -59,6 +60,7 @@ class TimeStep:
     failure: str
     sync_ns: int
     estimate_ns: int
+    others: Sequence[PoseEstimate] = ()
 
 
 def time_steps(cameras: CameraInputs, clock: StepClock, estimator: Estimator, stop: Stop) -> Iterator[TimeStep | None]:
@@ -130,7 +132,9 @@ def _compute(t_ns: int, cameras: CameraInputs, estimator: Estimator) -> TimeStep
     samples = cameras.samples(t_ns)
     sampled_ns = time.perf_counter_ns()
     pose, failure = estimate_pose(estimator, t_ns, samples, cameras.complete_samples(t_ns))
-    return TimeStep(t_ns, samples, pose, failure, sampled_ns - started_ns, time.perf_counter_ns() - sampled_ns)
+    spent_ns = time.perf_counter_ns() - sampled_ns
+    others = () if pose is None else estimator.others
+    return TimeStep(t_ns, samples, pose, failure, sampled_ns - started_ns, spent_ns, others)
 
 
 def estimate_pose(

@@ -96,13 +96,15 @@ class Keypoints2D(Message, frozen=True, kw_only=True, eq=False):
 
 
 class Pose3D(Message, frozen=True, kw_only=True, eq=False):
-    """The 3D pose of one time step.
+    """The 3D pose of one person at one time step.
+
+    Where several people are tracked, their poses follow each other in the order of their identities, with one index.
 
     Attributes:
         index: Time step, from 0.
         t_ns: Capture time, rig clock.
         age_ns: Latency from capture to publication.
-        person: Identity of the person, 0 while one person is tracked.
+        person: Identity of the person, 0 for the first one.
         joints: The joint set: ``rig17`` (`pose_rig.skeleton.JOINTS`), or that and further names joined by commas.
         xyz: (J,3) m in ``rig``: right-handed, y up, −z away from camera 0.
         score: (J,) 0–1, 0 = predicted, not observed.
@@ -137,7 +139,7 @@ class Pose3D(Message, frozen=True, kw_only=True, eq=False):
 
 
 class Refined2D(Message, frozen=True, kw_only=True, eq=False):
-    """The 2D pose of one camera, corrected by the other views.
+    """The 2D pose of one person in one camera, corrected by the other views.
 
     Attributes:
         camera: Name of the camera.
@@ -145,6 +147,7 @@ class Refined2D(Message, frozen=True, kw_only=True, eq=False):
         t_ns: Capture time, rig clock.
         xy: (J,2) px.
         inlier: (J,) 0–1, probability that the detection is an inlier.
+        person: Identity of the person, as in `Pose3D`.
     """
 
     TOPIC: ClassVar[str] = "refined/"
@@ -157,6 +160,7 @@ class Refined2D(Message, frozen=True, kw_only=True, eq=False):
     t_ns: TimeNs
     xy: Array
     inlier: Array
+    person: Count = 0
 
 
 class CameraState(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from pose_rig.config import HEIGHT_RANGE_M, MAX_CAMERAS, MODELS, CameraConfig, Config, StreamConfig
+from pose_rig.config import HEIGHT_RANGE_M, MAX_CAMERAS, MAX_PEOPLE, MODELS, CameraConfig, Config, StreamConfig
 from pose_rig.errors import UsageError
 from pose_rig.lens import COEFFICIENTS
 from pose_rig.lifting.weights_file import check_is_graph
@@ -11,7 +11,7 @@ from pose_rig.tools.arguments.camera_sources import is_remote, source_kind
 from pose_rig.tools.rig_files.rig_toml import check_solved, is_writable
 from pose_rig.wire.messages import MAX_IMAGE_SIDE_PX
 
-PEOPLE_RANGE = (1, 8)
+DETECTED_RANGE = (1, 8)
 DELAY_RANGE_MS = (0.0, 4000.0)  # beyond which nothing is learned from a late camera
 RATE_RANGE_HZ = (1.0, 500.0)
 STREAM_RATE_RANGE_HZ = (1.0, 240.0)
@@ -36,7 +36,10 @@ def check_config(config: Config) -> None:
         UsageError: A value is out of range, a file is missing, or options contradict each other.
     """
     _check_height(config.height_m)
-    _in_range("number of people", config.detector.people, PEOPLE_RANGE, "")
+    for height_m in config.other_heights_m:
+        _check_height(height_m)
+    _in_range("number of people", config.people, (1, MAX_PEOPLE), "")
+    _in_range("number of people in an image", config.detector.people, DETECTED_RANGE, "")
     _in_range("pose rate", config.fusion.rate_hz, RATE_RANGE_HZ, "Hz")
     _in_range("maximum delay", config.fusion.max_delay_ms, DELAY_RANGE_MS, "ms")
     _in_range("port", config.port, RIG_PORT_RANGE, "")

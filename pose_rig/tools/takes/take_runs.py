@@ -104,7 +104,7 @@ def _check_options(take: Take, options: TakeOptions) -> None:
     unused = set(options.given()) - set(options.for_kind(take.kind).given())
     if unused:
         flag = min(unused)
-        kinds = "videos" if flag in ("model", "people") else "2D keypoints of other programs"
+        kinds = "videos" if flag in ("model", "detect-people") else "2D keypoints of other programs"
         raise UsageError(f"--{flag} applies to {kinds} only.", f"Leave it out for {' '.join(take.sources)}.")
 
 

@@ -17,6 +17,7 @@ RUN = ["run", "--cams", "sim:2", "--headless", "--duration", "1", "--port", "0"]
 EXAMPLES = {
     "height_m": ("1.82", "1.82"),
     "pace": ("all", '"all"'),
+    "people": ("2", "2"),
     "passes": ("2", "2"),
     "exact": ("", "true"),
     "rig": ("a.toml", '"a.toml"'),
@@ -88,7 +89,8 @@ def test_every_key_is_an_option_except_these() -> None:
         for name in get_type_hints(record)
     }  # fmt: skip
     assert every - set(KEYS) == {
-        "camera", "detector", "fusion", "stream", "detector.min_confidence", "fusion.min_cutoff_hz", "fusion.beta",
+        "camera", "other_heights_m", "detector", "fusion", "stream", "detector.min_confidence", "fusion.min_cutoff_hz",
+        "fusion.beta",
     }  # fmt: skip
 
 

@@ -46,6 +46,7 @@ def pose_rig_process(*arguments: str) -> tuple[int, str]:
         (["run", "--cams", "sim", "--height", "nan"], 2, "A height of nan m is out of range."),
         (["run", "--cams", "sim", "--rate", "0"], 2, "A pose rate of 0 Hz is out of range."),
         (["run", "--cams", "sim", "--people", "0"], 2, "A number of people of 0 is out of range."),
+        (["run", "--cams", "sim", "--detect-people", "0"], 2, "A number of people in an image of 0 is out of range."),
         (["run", "--cams", "sim", "--duration", "-1"], 2, "The duration must be positive; got -1 s."),
         (["run", "--cams", "sim", "--save", "poses.csv"], 2, "Poses are saved as .npz; got poses.csv."),
         (["run", "--cams", "sim", "--save", "no/such/p.npz"], 2, "Cannot write no/such/p.npz."),
