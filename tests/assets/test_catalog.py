@@ -18,6 +18,7 @@ from pose_rig.assets.catalog import (
     MODEL_BUILT_SHA256,
     MODEL_WHEEL,
     MODEL_WHEEL_MEMBERS,
+    TWO_PEOPLE_CLIP_MEMBERS,
     NetworkFetcher,
     demo_clip,
     detector_model,
@@ -97,6 +98,15 @@ def test_only_the_clip_is_extracted_from_the_wheel(cache: Path) -> None:
     assert shown(clip[0].parent) == ["LICENSE", "SHA256SUMS", *CLIP_VIDEOS]
     assert shown_lines == ["Downloading the demo clip, 51 MB: pose2sim-0.10.49-py3-none-any.whl of the package index"]
     assert demo_clip(shown_lines.append, FakeFetcher()) == clip
+
+
+def test_the_clip_of_two_people_is_another_asset(cache: Path) -> None:
+    both = FakeFetcher(None, archive((*CLIP_WHEEL_MEMBERS, *TWO_PEOPLE_CLIP_MEMBERS[:-1])))
+    clip = demo_clip(quiet, both, people=2)
+    assert [path.name for path in clip] == list(CLIP_VIDEOS)
+    assert {path.parent for path in clip} == {cache / "pose2sim_multi_person"}
+    assert demo_clip(quiet, both)[0].parent == cache / "pose2sim_single_person"
+    assert demo_clip(quiet, FakeFetcher(), people=3) == clip  # of the cache
 
 
 def test_the_model_full_is_built_from_the_package_index_if_its_server_is_unreachable(cache: Path) -> None:

@@ -70,6 +70,17 @@ class Key:
         annotation: Any = Annotated[self._typed(), option]
         return inspect.Parameter(self.argument, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
+    def values(self, given: Any) -> dict[str, Any]:
+        """Returns the values of the keys that an option means, by their paths.
+
+        Raises:
+            UsageError: As of `value`, or one of several is not a number.
+        """
+        if not self.option.further:
+            return {self.path: self.value(given)}
+        first, *others = map(self._number, split_values([given]))
+        return {self.path: first, self.option.further: tuple(others)}
+
     def value(self, given: Any) -> Any:
         """Returns the value of the key that an option means.
 
@@ -78,6 +89,8 @@ class Key:
         """
         if get_origin(self.type) is tuple:
             return split_values(given)
+        if self.option.auto is not None:
+            return self.option.auto if given == "auto" else self._whole_number(given)
         words = [word for part in get_args(self.type) if get_origin(part) is Literal for word in get_args(part)]
         if not words or given in words:
             return given
@@ -86,6 +99,20 @@ class Key:
         except ValueError as error:
             expected = f"a number or {' or '.join(words)}"
             raise UsageError(f"{self.flag} must be {expected}; got {given!r}.", f"Example: {self.flag} 60.") from error
+
+    def _number(self, text: str) -> float:
+        try:
+            return float(text)
+        except ValueError as error:
+            example = f"Example: {self.flag} 1.82, or {self.flag} 1.82,1.65 of two people."
+            raise UsageError(f"{self.flag} must be numbers separated by commas; got {text!r}.", example) from error
+
+    def _whole_number(self, text: str) -> int:
+        try:
+            return int(text)
+        except ValueError as error:
+            expected = f"{self.flag} must be a whole number or auto; got {text!r}."
+            raise UsageError(expected, f"Example: {self.flag} 2.") from error
 
     def _numbers(self) -> list[int]:
         return [one for one in get_args(self.type) if isinstance(one, int)] if get_origin(self.type) is Literal else []
@@ -99,6 +126,8 @@ class Key:
         if get_origin(self.type) is Literal:
             words = tuple(word for word in get_args(self.type) if word != "")
             return int | None if self._numbers() else Literal[words] | None
+        if self.option.further or self.option.auto is not None:
+            return str | None
         parts = [part for part in get_args(self.type) if part is not NoneType]
         return (self.type if not parts else parts[0] if len(parts) == 1 else str) | None
 
@@ -149,9 +178,19 @@ class ConfigOptions:
     def from_arguments(cls, keys: Keys, arguments: dict[str, Any]) -> "ConfigOptions":
         """Removes the selected options from ``arguments`` and returns those that were given."""
         given = {key.path: (key, arguments.pop(key.argument)) for key in keys.selected()}
-        return cls(
-            {path: key.value(value) for path, (key, value) in given.items() if value is not None and value is not False}
-        )
+        values: dict[str, Any] = {}
+        for key, value in given.values():
+            if value is not None and value is not False:
+                values |= key.values(value)
+        return cls(values)
+
+    def typed(self) -> dict[str, Any]:
+        """Returns the values by the names of their options, without dashes; several values of one are a list."""
+        found = {key.flag.removeprefix("--"): self.values[path] for path, key in KEYS.items() if path in self.values}
+        for path, key in KEYS.items():
+            if others := self.values.get(key.option.further):
+                found[key.flag.removeprefix("--")] = [self.values[path], *others]
+        return found
 
     def applied_to(self, config: Config) -> Config:
         """Returns a configuration in which the given options replace the values.
@@ -161,7 +200,8 @@ class ConfigOptions:
         """
         tables: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
         for path, value in self.values.items():
-            tables[KEYS[path].table][KEYS[path].name] = value
+            table, _, name = path.rpartition(".")
+            tables[table][name] = value
         changed = {table: replace(getattr(config, table), **values) for table, values in tables.items() if table}
         config = replace(config, **tables[""], **changed)
         if tables["stream"] and not config.stream.has_receivers:

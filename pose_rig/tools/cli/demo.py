@@ -13,14 +13,14 @@ from pose_rig.errors import PoseRigError
 from pose_rig.tools.arguments.config_options import ConfigOptions, Keys
 from pose_rig.tools.arguments.options import Debug, Force, Headless, Moving, configured
 from pose_rig.tools.arguments.outputs import check_outputs
-from pose_rig.tools.rig_files.validation import REPEAT_RANGE
+from pose_rig.tools.rig_files.validation import REPEAT_RANGE, check_config
 from pose_rig.tools.terminal.console import Console
 from pose_rig.tools.terminal.downloads import network
 from pose_rig.tools.terminal.runner import run_rig
 from pose_rig.tools.terminal.status import RunStatus
 
 WEBCAM_FPS = 30.0
-CLIP_S = 3.3  # a little less than the duration of the clip
+CLIP_S = 3.3  # a little less than the duration of either clip
 MIN_DEMO_S = 10.0  # long enough to see the rig being solved
 MAX_UNSOLVED_S = 60.0  # on a machine that is busy with other programs
 POSES = "demo_poses.npz"
@@ -39,9 +39,9 @@ def demo(
     headless: Headless = False,
     debug: Debug = False,
 ) -> None:
-    """Run on a real four-camera clip of a man on a balance beam; no cameras needed.
+    """Run on a real four-camera clip of a man on a balance beam, or with `--people 2` of two people; no cameras needed.
 
-    The clip is the demo take of Pose2Sim (BSD-3); it is downloaded once. As with `pose-rig run`, every camera runs in
+    The clips are demo takes of Pose2Sim (BSD-3); each is downloaded once. As with `pose-rig run`, every camera runs in
     a process of its own. The clip has 60 frames per second and plays at 30, as a webcam would, repeatedly for ten
     seconds, or until the rig is solved; `--pace all` reads every frame once, with its own timestamp. The mode goes from
     cold to settled to solved.
@@ -51,7 +51,8 @@ def demo(
     console = Console()
     wanted = configured(Config(), options, None)
     check_outputs(wanted, force=force)  # before anything is downloaded
-    clip = demo_clip(console.print, network(console))
+    check_config(wanted)
+    clip = demo_clip(console.print, network(console), people=wanted.people)
     every_frame = wanted.pace == "all"
     until_solved = None if every_frame or laps or wanted.duration_s is not None else UntilSolved()
     fps, repeat = (None, 1) if every_frame else (WEBCAM_FPS, laps or laps_of(wanted.duration_s))

@@ -23,7 +23,7 @@ from pose_rig.wire.jobs import FusionJob, ReplayJob
 
 REPLAY_KEYS = Keys(
     only=(
-        "save", "record", "pace", "passes", "exact", "height_m", "port", "detector.model", "fusion.weights",
+        "save", "record", "pace", "passes", "exact", "height_m", "people", "port", "detector.model", "fusion.weights",
         "fusion.provider", "view", "host", "web_port",
         "stream.*",
     )

@@ -56,8 +56,8 @@ class RigFile:
     def restore(self, config: Config) -> Config:
         """Returns a configuration with the solved cameras of the file; unchanged if there is no file.
 
-        A camera is identified by its source (docs/rig.md). ``mirror`` is restored as well, and the body height, which
-        sets the scale of the rig.
+        A camera is identified by its source (docs/rig.md). ``mirror`` is restored as well, and the body heights, which
+        set the scale of the rig, of as many people as are tracked.
 
         Raises:
             UsageError: The file has none of the cameras.
@@ -79,8 +79,12 @@ class RigFile:
             )
             for camera, index in zip(config.camera, found, strict=True)
         )
-        height_m = load(self._path).height_m if config.height_m is None else config.height_m
-        return msgspec.structs.replace(config, camera=cameras, height_m=height_m)
+        config = msgspec.structs.replace(config, camera=cameras)
+        if config.height_m is not None:
+            return config
+        earlier = load(self._path)
+        others = earlier.other_heights_m[: config.people - 1]
+        return msgspec.structs.replace(config, height_m=earlier.height_m, other_heights_m=others)
 
     def save(self, config: Config, rig: RigState) -> None:
         """Writes the solved state of a run into the file, atomically; creates the file if necessary.
@@ -181,6 +185,9 @@ def _text(text: str, groups: Groups, config: Config, rig: RigState, folder: Path
     document = parse(text)
     if config.height_m is not None and document.get("height_m") != config.height_m:
         document["height_m"] = config.height_m
+    others = list(config.other_heights_m)
+    if others and document.get("other_heights_m") != others:
+        document["other_heights_m"] = others
     first = 0
     for table, group in zip(list(document.get("camera", ())), groups, strict=True):
         write_entry(document["camera"], table, group, [part_of.get(first + number) for number in range(len(group))])

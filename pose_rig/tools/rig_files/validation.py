@@ -35,9 +35,7 @@ def check_config(config: Config) -> None:
     Raises:
         UsageError: A value is out of range, a file is missing, or options contradict each other.
     """
-    _check_height(config.height_m)
-    for height_m in config.other_heights_m:
-        _check_height(height_m)
+    _check_heights(config)
     _in_range("number of people", config.people, (1, MAX_PEOPLE), "")
     _in_range("number of people in an image", config.detector.people, DETECTED_RANGE, "")
     _in_range("pose rate", config.fusion.rate_hz, RATE_RANGE_HZ, "Hz")
@@ -149,6 +147,19 @@ def check_lens(camera: CameraConfig) -> None:
             f"{camera.name} has a distortion without a focal length, on which it depends.",
             "Give focal_px of the same calibration, or neither: both are then estimated.",
         )
+
+
+def _check_heights(config: Config) -> None:
+    for height_m in (config.height_m, *config.other_heights_m):
+        _check_height(height_m)
+    given = 1 + len(config.other_heights_m)
+    if config.other_heights_m and given > config.people:
+        tracked = "one person is" if config.people == 1 else f"{config.people} people are"
+        raise UsageError(
+            f"{given} body heights are given, but {tracked} tracked.", f"Add --people {given}, or give fewer heights."
+        )
+    if config.other_heights_m and config.height_m is None:
+        raise UsageError("The body height of the first person is missing.", "Give height_m with other_heights_m.")
 
 
 def _check_height(height_m: float | None) -> None:

@@ -40,7 +40,10 @@ class Recorded:
 
 def changes_poses(config: Config, recorded: Config) -> bool:
     """Returns whether live poses would be others with a configuration than with that of the recording."""
-    settings = [(one.camera, one.height_m, structs.replace(one.fusion, provider="auto")) for one in (config, recorded)]
+    settings = [
+        (one.camera, one.height_m, one.other_heights_m, one.people, structs.replace(one.fusion, provider="auto"))
+        for one in (config, recorded)
+    ]
     return settings[0] != settings[1]
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from pose_rig.config import MODELS
-from pose_rig.tools.arguments.config_options import KEYS, ConfigOptions, Keys
+from pose_rig.tools.arguments.config_options import ConfigOptions, Keys
 from pose_rig.tools.takes.take import Kind
 
-TAKE_KEYS = Keys(only=("height_m", "detector.model", "detector.people", "fusion.weights", "fusion.provider"))
+TAKE_KEYS = Keys(only=("height_m", "people", "detector.model", "detector.people", "fusion.weights", "fusion.provider"))
 DETECTOR_KEYS = ("detector.model", "detector.people")
 
 
@@ -32,7 +32,7 @@ class TakeOptions:
 
     def given(self) -> dict[str, Any]:
         """Returns the given options by the names with which they are typed."""
-        named = {KEYS[path].flag.removeprefix("--"): value for path, value in self.keys.values.items()}
+        named = self.keys.typed()
         own = {"fps": self.fps, "size": self.size, "landmarks": self.landmarks}
         return {
             **named,

@@ -81,7 +81,9 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None, cores:
         detects = needs_detector(camera)
         job = CameraJob(
             camera=camera,
-            detector=msgspec.structs.replace(config.detector, model=model if detects else ""),
+            detector=msgspec.structs.replace(
+                config.detector, model=model if detects else "", people=config.detected_people
+            ),
             pace=config.pace,
             endpoint=at.inputs[index % len(at.inputs)],
             video=recording.input if recording and config.video and detects else "",

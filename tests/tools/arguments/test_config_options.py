@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pose_rig.config import Config, StreamConfig
+from pose_rig.config import MAX_PEOPLE, Config, StreamConfig
 from pose_rig.errors import UsageError
 from pose_rig.tools.arguments.config_options import KEYS, ConfigOptions, Keys
 from pose_rig.tools.cli.app import app
@@ -115,6 +115,32 @@ def test_lists_are_separated_by_commas_repeated_or_both() -> None:
         origins=("i", "j"),
         trackers=("hip", "chest", "feet"),
     )
+
+
+def test_heights_of_several_people_are_one_option() -> None:
+    written = Config(height_m=1.9, other_heights_m=(1.6, 1.5), people=3)
+    both = typed("--height", "1.82, 1.65").applied_to(written)
+    assert (both.height_m, both.other_heights_m) == (1.82, (1.65,))
+    one = typed("--height", "1.82").applied_to(written)
+    assert (one.height_m, one.other_heights_m) == (1.82, ())
+    assert typed("--height", "1.82,1.65", "--detect-people", "4").typed() == {
+        "height": [1.82, 1.65],
+        "detect-people": 4,
+    }
+    assert typed("--height", "1.82", "--vmc", "a").typed() == {"height": 1.82, "vmc": ("a",)}
+
+
+@pytest.mark.parametrize("text", ["tall", "1.82,", "1.82;1.65", ""])
+def test_invalid_heights_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--height must be numbers separated by commas; got '.*'\."):
+        KEYS["height_m"].values(text)
+
+
+def test_as_many_people_as_there_are() -> None:
+    assert typed("--people", "auto").applied_to(Config()).people == MAX_PEOPLE
+    for text in ("all", "1.5", ""):
+        with pytest.raises(UsageError, match=r"^--people must be a whole number or auto; got "):
+            KEYS["people"].value(text)
 
 
 def test_an_invalid_lead_is_refused() -> None:

@@ -162,6 +162,21 @@ def test_cameras_are_identified_by_their_source(clips: Path, monkeypatch: pytest
     assert again[0].solved.translation_m[2] == pytest.approx(4.344781)
 
 
+def test_heights_of_several_people_are_saved_and_restored(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(clips)
+    path = clips / "rig.toml"
+    config = run_of("a.mp4", path, height_m=1.82, other_heights_m=(1.65, 1.2), people=3)
+    RigFile(path).save(config, state(config.camera))
+    assert "other_heights_m = [1.65, 1.2]\n" in path.read_text()
+    RigFile(path).save(config, state(config.camera))
+    assert path.read_text().count("other_heights_m") == 1
+    again = restored(run_of("a.mp4", path, people=2))
+    assert (again.height_m, again.other_heights_m) == (1.82, (1.65,))
+    assert restored(run_of("a.mp4", path)).other_heights_m == ()
+    given = restored(run_of("a.mp4", path, people=2, height_m=1.7))
+    assert (given.height_m, given.other_heights_m) == (1.7, ())
+
+
 def test_a_mirrored_camera_of_the_file_is_mirrored(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(clips)
     path = clips / "rig.toml"

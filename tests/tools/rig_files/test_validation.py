@@ -110,6 +110,21 @@ def test_a_height_in_centimetres_is_recognised(height_m: float, meant: str) -> N
         check_config(Config(height_m=height_m))
 
 
+def test_heights_of_several_people() -> None:
+    check_config(Config(height_m=1.8, other_heights_m=(1.6,), people=2))
+    for config, text in (
+        (
+            Config(height_m=1.8, other_heights_m=(1.6, 1.5), people=2),
+            "3 body heights are given, but 2 people are tracked.",
+        ),
+        (Config(height_m=1.8, other_heights_m=(16.0,), people=2), "A height of 16 m is out of range."),
+        (Config(other_heights_m=(1.6,), people=2), "The body height of the first person is missing."),
+    ):
+        with pytest.raises(UsageError) as error:
+            check_config(config)
+        assert error.value.cause == text
+
+
 @pytest.mark.parametrize("height_m", [None, 0.4, 1.82, 2.6])
 def test_a_possible_height_is_accepted(height_m: float | None) -> None:
     check_config(Config(height_m=height_m))

@@ -1,10 +1,11 @@
 """What the workers of a rig are started with."""
 
 import pytest
+from msgspec.structs import replace
 
 from pose_rig.config import CameraConfig, Config
 from pose_rig.tools.workers.plan import Plan, plan, replay_plan
-from pose_rig.wire.jobs import FusionJob, ReplayJob
+from pose_rig.wire.jobs import CameraJob, FusionJob, ReplayJob
 
 CONFIG = Config(camera=(CameraConfig(source="a.mp4", name="a"),), port=0, pace="all", passes=2)
 REPLAY = ReplayJob(FusionJob(CONFIG, (), ""), "take.mcap", exact=False, realtime=False)
@@ -14,6 +15,14 @@ def fusion_job(ready: Plan) -> FusionJob:
     jobs = [worker.job for worker in ready.workers if isinstance(worker.job, FusionJob | ReplayJob)]
     assert len(jobs) == 1
     return jobs[0].fusion if isinstance(jobs[0], ReplayJob) else jobs[0]
+
+
+def test_detectors_look_for_as_many_people_as_are_tracked_and_one_more() -> None:
+    def looked_for(config: Config) -> list[int]:
+        return [worker.job.detector.people for worker in plan(config, "").workers if isinstance(worker.job, CameraJob)]
+
+    assert looked_for(CONFIG) == [2]
+    assert looked_for(replace(CONFIG, people=3)) == [4]
 
 
 @pytest.mark.parametrize("cores", [None, 3])
