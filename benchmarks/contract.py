@@ -98,7 +98,8 @@ class Report:
     @classmethod
     def begin(cls, args: argparse.Namespace) -> "Report":
         """Returns the empty report of a run with these arguments."""
-        name = Path(sys.argv[0]).stem
+        path = Path(sys.argv[0])
+        name = path.parent.name if path.stem == "__main__" else path.stem
         return cls(name, {key: str(value) for key, value in vars(args).items() if key != "json"})
 
     def add(self, name: str, unit: str, values: Sequence[float], target: str = "") -> Figure:

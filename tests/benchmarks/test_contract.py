@@ -12,6 +12,7 @@ from benchmarks.contract import Figure, Report, rss_mb, time_ms
 
 NAMES = (
     "accuracy.bumped",
+    "accuracy.people.__main__",
     "accuracy.real_footage",
     "accuracy.self_solve",
     "engines.humanoid",
@@ -41,7 +42,7 @@ def test_every_benchmark_has_help(
     with pytest.raises(SystemExit) as end:
         import_module(f"benchmarks.{name}").main()
     assert end.value.code == 0
-    assert f"python -m benchmarks.{name}" in capsys.readouterr().out
+    assert f"python -m benchmarks.{name.removesuffix('.__main__')}" in capsys.readouterr().out
 
 
 def test_the_fusion_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

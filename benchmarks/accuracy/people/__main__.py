@@ -1,0 +1,137 @@
+"""Several people in one room, simulated: data association, identities, and accuracy compared with each person alone.
+
+    python -m benchmarks.accuracy.people --motion CMU.npz --people 2,3,4 --cameras 4,6 --rigs 3 --seconds 20
+
+Every room is random: people of 1.5–1.95 m walk about on paths that cross (pelvises 0.4 m apart at least), rigs as of
+`accuracy.self_solve`, and detections with the measured noise, of which joints behind other people are left out,
+guessed, or attracted by these people, and people are missed or merge with others; their order says nothing
+(`pose_rig/simulation/people.py`). The rig gets one time step after the other and solves inline.
+
+*Right*: detections that poses use and that show the person that most detections of that identity show over the take,
+in the solved rig; *unsolved*: before it is solved, from 3 s on; *later*: all from 3 s on. *Switches*: changes of that
+person within a take, in a window of 1 s, per 10 minutes. *Tracked*: share of the person-time of the solved rig. PA: 12
+limb joints after a similarity per pose, and its ratio to the same person alone in the same room, by median and worst
+person. *Place*: joint error after one similarity for all people and the whole take, and its ratio to that of the
+people alone. *Solved*: time, and its ratio to that of one person. Values are medians over rigs, with the worst.
+
+``--cache`` keeps rooms, and what the people alone reach; delete it to measure these again.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.accuracy.movement import moving_clips
+from benchmarks.accuracy.people.cases import score_case
+from benchmarks.accuracy.people.score import PeopleScore
+from benchmarks.accuracy.rig_options import add_motion_options, add_realism_options, motion_clips, run_in_processes
+from benchmarks.contract import Report, parser
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS
+
+TABLE_WIDTH = 190  # characters
+COLUMNS = {  # heading: unit, decimal places, target, whether the worst is the smallest
+    "right": ("%", 1, "≥ 99", True),
+    "unsolved": ("%", 1, "≥ 95", True),
+    "later": ("%", 1, "", True),
+    "switches": ("/10 min", 0, "≤ 1", False),
+    "tracked": ("%", 1, "", True),
+    "PA": ("mm", 1, "", False),
+    "PA ratio": ("", 2, "≤ 1.1", False),
+    "worst person": ("", 2, "", False),
+    "place": ("mm", 0, "", False),
+    "place ratio": ("", 2, "", False),
+    "solved after": ("s", 1, "", False),
+    "solved ratio": ("", 2, "≤ 1", False),
+    "step": ("ms", 1, "", False),
+    "alone": ("ms", 1, "", False),
+}
+
+
+def add_row(report: Report, table: Table, name: str, scores: Sequence[PeopleScore]) -> None:
+    """Adds the figures of some rooms to the report, and a row to the table."""
+    solved = sum(one.solved_s is not None for one in scores)
+    report.add(f"{name}: solved", "rigs", [solved], str(len(scores)))
+    report.add(f"{name}: mirrored", "people", [sum(one.mirrored for one in scores)], "0")
+    cells = []
+    for heading, (unit, places, target, low) in COLUMNS.items():
+        values = [value for one in scores if np.isfinite(value := _value(one, heading))]
+        if not values:
+            cells.append("")
+            continue
+        figure = report.add(f"{name}: {heading}", unit, values, target)
+        worst = min(values) if low else max(values)
+        cells.append(f"{figure.median:.{places}f}" + (f" ({worst:.{places}f})" if len(values) > 1 else ""))
+    switches = sum(one.switches for one in scores)
+    table.add_row(name, f"{solved}/{len(scores)}", *cells, str(switches), str(sum(one.mirrored for one in scores)))
+
+
+def _value(one: PeopleScore, heading: str) -> float:
+    ratios = one.pa_ratio[np.isfinite(one.pa_ratio)]
+    values = {
+        "right": one.solved_percent,
+        "unsolved": one.unsolved_percent,
+        "later": one.later_percent,
+        "switches": one.switches_per_10_min,
+        "tracked": one.tracked_percent,
+        "PA": one.pa_mm,
+        "PA ratio": float(np.median(ratios)) if len(ratios) else np.nan,
+        "worst person": float(ratios.max()) if len(ratios) else np.nan,
+        "place": one.place_mm,
+        "place ratio": one.place_ratio,
+        "solved after": np.nan if one.solved_s is None else one.solved_s,
+        "solved ratio": one.solved_ratio,
+        "step": one.step_ms,
+        "alone": one.step_ms_alone,
+    }
+    return values[heading]
+
+
+def main() -> None:
+    """Measures."""
+    arguments = parser(__doc__)
+    add_motion_options(arguments)
+    add_realism_options(arguments)
+    arguments.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="F.onnx", help="other than shipped")
+    arguments.add_argument("--people", default="2,3,4", metavar="N,N", help="how many are tracked")
+    arguments.add_argument("--cameras", default="4,6", metavar="N,N")
+    arguments.add_argument("--rigs", type=int, default=3, help="for every number of people and cameras")
+    arguments.add_argument("--case", type=int, metavar="N", help="this rig only")
+    arguments.add_argument("--seconds", type=float, default=20.0, help="of movement")
+    arguments.add_argument("--bystanders", type=int, default=0, metavar="N", help="others, who stand around")
+    arguments.add_argument("--seed", type=int, default=0)
+    arguments.add_argument("--jobs", type=int, default=1, help="rigs at a time")
+    arguments.add_argument(
+        "--alone", action=argparse.BooleanOptionalAction, default=True, help="compare with each person alone"
+    )
+    arguments.add_argument("--cache", type=Path, metavar="DIR", help="keep rooms and results of people alone there")
+    arguments.add_argument(
+        "--keypoints", type=Path, metavar="F.npz", help="write the detections: F_PEOPLE_CAMERAS_RIG.npz"
+    )
+    args = arguments.parse_args()
+    if args.quick:
+        args.rigs, args.people, args.cameras, args.seconds = 1, "2", "3", 4.0
+    if args.cache:
+        args.cache.mkdir(parents=True, exist_ok=True)
+    clips = moving_clips(motion_clips(args))
+    report, table = Report.begin(args), Table(title="Several people: medians over rigs (worst)")
+    units = [f"{heading} {unit}".rstrip() for heading, (unit, *_) in COLUMNS.items()]
+    for column in ("people, cameras", "solved", *units, "switches", "mirrored"):
+        table.add_column(column)
+    rows = [
+        (people, views) for people in map(int, args.people.split(",")) for views in map(int, args.cameras.split(","))
+    ]
+    chosen = range(args.rigs) if args.case is None else [args.case]
+    cases = [(clips, *row, case, args) for row in rows for case in chosen]
+    scores = run_in_processes(score_case, cases, args.jobs)
+    for number, (people, views) in enumerate(rows):
+        add_row(report, table, f"{people}, {views}", scores[number * len(chosen) : (number + 1) * len(chosen)])
+    Console(width=TABLE_WIDTH).print(table)
+    report.finish(args.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""The cases of the benchmark: rooms, people alone, scores; kept in a cache if one is given."""
+
+import argparse
+import pickle
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks.accuracy.people.run import run
+from benchmarks.accuracy.people.score import Alone, PeopleScore, score, score_alone
+from benchmarks.accuracy.people.takes import Room, load, random_room, save, write_keypoints
+from pose_rig.lifting.engine import OrtEngine
+from pose_rig.simulation.motion import Clip
+
+
+def room_of(clips: Sequence[Clip], people: int, views: int, case: int, args: argparse.Namespace) -> Room:
+    """Returns the room of a case; from the cache if it is there."""
+    path = args.cache and args.cache / f"{_name(people, views, case, args)}.npz"
+    if path and path.exists():
+        return load(path)
+    rng = np.random.default_rng([args.seed, people, views, case])
+    options = {"lenses": args.lenses, "biased": args.biased, "bystanders": args.bystanders}
+    room = random_room(clips, people, views, args.seconds, rng, **options)
+    if path:
+        save(path, room)
+    return room
+
+
+def alone_of(room: Room, name: str, args: argparse.Namespace) -> list[Alone]:
+    """Returns what each person of a room reaches alone; from the cache if it is there."""
+    path = args.cache and args.cache / f"{name}_alone.pickle"
+    if path and path.exists():
+        return list(pickle.loads(path.read_bytes()))  # noqa: S301 - our own
+    takes = [room.alone(n) for n in range(room.people)]
+    engine = OrtEngine(args.weights, "cpu")
+    found = [score_alone(run(take, 1, engine), room.joints[:, n], take.fps) for n, take in enumerate(takes)]
+    if path:
+        path.write_bytes(pickle.dumps(found))
+    return found
+
+
+def score_case(clips: Sequence[Clip], people: int, views: int, case: int, args: argparse.Namespace) -> PeopleScore:
+    """Returns the score of one room."""
+    room = room_of(clips, people, views, case, args)
+    name = _name(people, views, case, args)
+    take = room.take()
+    if args.keypoints:
+        write_keypoints(args.keypoints.with_stem(f"{args.keypoints.stem}_{people}_{views}_{case}"), take)
+    alone = alone_of(room, name, args) if args.alone else []
+    return score(run(take, people, OrtEngine(args.weights, "cpu")), room.joints[:, :people], take.fps, alone)
+
+
+def _name(people: int, views: int, case: int, args: argparse.Namespace) -> str:
+    """Returns the name of a case in the cache: everything that changes its room."""
+    motion = "-".join(path.stem for path in args.motion) + ("-held" if args.held_out else "")
+    bias = "biased" if args.biased else "unbiased"
+    return f"{motion}_{args.lenses}_{bias}_{args.bystanders}b_{args.seconds:g}s_{args.seed}_{people}p{views}v{case}"
