@@ -189,16 +189,19 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     vmc: Annotated[
         tuple[str, ...],
         Option(
-            "Send VMC there (port 39539); PROFILE: unity (default), unreal, godot, warudo, vnyan, vseeface.",
-            "HOST[:PORT][/PROFILE]",
+            "Send VMC there (port 39539); PROFILE: unity (default), unreal, godot, warudo, vnyan, vseeface; @2: the "
+            "second person.",
+            "HOST[:PORT][/PROFILE][@PERSON]",
         ),
     ] = ()
-    vrchat: Annotated[tuple[str, ...], Option("Send VRChat's OSC trackers there (port 9000).", "HOST[:PORT]")] = ()
+    vrchat: Annotated[
+        tuple[str, ...], Option("Send VRChat's OSC trackers there (port 9000).", "HOST[:PORT][@PERSON]")
+    ] = ()
     json: Annotated[
         tuple[str, ...],
         Option(
             "Send JSON over UDP there (port 39570); AXES: rig (default), unity, unreal, blender, godot.",
-            "HOST[:PORT][/AXES]",
+            "HOST[:PORT][/AXES][@PERSON]",
         ),
     ] = ()
     websocket: Annotated[

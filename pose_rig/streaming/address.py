@@ -1,4 +1,4 @@
-"""Addresses on the command line: ``HOST[:PORT][/CHOICE]`` to send to, ``[HOST:]PORT`` to listen on."""
+"""Addresses on the command line: ``HOST[:PORT][/CHOICE][@PERSON]`` to send to, ``[HOST:]PORT`` to listen on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from pose_rig.errors import UsageError
 from pose_rig.wire.services import LOOPBACK
 
 PORT_RANGE = (1, 65535)
+MAX_PERSON = 99
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +19,13 @@ class Address:
         host: Host name or IP address.
         port: 1–65535.
         choice: What followed the slash, or the default choice.
+        person: Identity of the person to send, from 0; None = the first.
     """
 
     host: str
     port: int
     choice: str = ""
+    person: int | None = None
 
     @property
     def is_loopback(self) -> bool:
@@ -41,22 +44,24 @@ def parse_target(text: str, default_port: int, choices: Sequence[str] = ()) -> A
     """Returns an address to send to.
 
     Args:
-        text: ``HOST[:PORT][/CHOICE]``; an IPv6 address goes in brackets.
+        text: ``HOST[:PORT][/CHOICE][@PERSON]``; an IPv6 address goes in brackets, people are counted from 1.
         default_port: Port if none is given.
         choices: What may follow the slash; the first is the default.
 
     Raises:
         UsageError: The syntax is wrong, or the choice is unknown.
     """
-    place, slash, choice = text.partition("/")
+    target, at, number = text.partition("@")
+    place, slash, choice = target.partition("/")
     example = f"Write it like {LOOPBACK}:{default_port}" + (f"/{choices[0]}." if choices else ".")
     if slash and choice not in choices:
         remedy = f"Choose from {', '.join(choices)}: {place or LOOPBACK}/{choices[0]}." if choices else example
         raise UsageError(f"Unknown choice {choice!r} after the slash in {text!r}.", remedy)
-    host, port = _host_and_port(place, text, example)
+    host, port = _host_and_port(place, target, example)
     if not host:
-        raise UsageError(f"{text!r} has no host.", example)
-    return Address(host, default_port if port is None else port, choice or (choices[0] if choices else ""))
+        raise UsageError(f"{target!r} has no host.", example)
+    person = _person(number, place) if at else None
+    return Address(host, default_port if port is None else port, choice or (choices[0] if choices else ""), person)
 
 
 def parse_listen_address(text: str, default_port: int) -> Address:
@@ -76,6 +81,17 @@ def parse_listen_address(text: str, default_port: int) -> Address:
     if not host:
         raise UsageError(f"{text!r} is not an address to listen on.", example)
     return Address(host, default_port if port is None else port)
+
+
+def _person(number: str, place: str) -> int:
+    """Returns the identity of the person with a number, which counts from 1."""
+    counted = int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 0
+    if not 1 <= counted <= MAX_PERSON:
+        raise UsageError(
+            f"{number!r} after the @ of {place} is not the number of a person.",
+            "People are counted from 1: @2 is the second.",
+        )
+    return counted - 1
 
 
 def _host_and_port(place: str, text: str, example: str) -> tuple[str, int | None]:

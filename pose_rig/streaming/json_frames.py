@@ -28,28 +28,37 @@ def schema(pose: LivePose, axes: Axes) -> bytes:
         pose: One of the poses.
         axes: Axes of the receiver.
     """
-    return _encode(
-        {
-            "type": "schema",
-            "version": JSON_VERSION,
-            "generator": f"pose-rig {version('pose-rig')}",
-            "axes": axes.name,
-            "unit": axes.unit,
-            "handedness": axes.handedness,
-            "up": axes.up,
-            "forward": axes.forward,
-            "quaternion": "xyzw",
-            "mode": pose.mode,
-            "joints": pose.joints,
-            "parents": [*PARENTS, *(INDEX[parent_of(name)] for name in pose.joints[J:])],
-            "bones": BONES,
-            "bone_parents": BONE_PARENTS,
-            "rest": _lengths(pose.rest.offset, axes),
-            "cameras": pose.cameras,
-            "height_m": pose.height_m,
-            "height_assumed": pose.height_assumed,
-        }
-    )
+    fields: dict[str, object] = {
+        "type": "schema",
+        "version": JSON_VERSION,
+        "generator": f"pose-rig {version('pose-rig')}",
+        "axes": axes.name,
+        "unit": axes.unit,
+        "handedness": axes.handedness,
+        "up": axes.up,
+        "forward": axes.forward,
+        "quaternion": "xyzw",
+        "mode": pose.mode,
+        "joints": pose.joints,
+        "parents": [*PARENTS, *(INDEX[parent_of(name)] for name in pose.joints[J:])],
+        "bones": BONES,
+        "bone_parents": BONE_PARENTS,
+        "rest": _lengths(pose.rest.offset, axes),
+        "cameras": pose.cameras,
+        "height_m": pose.height_m,
+        "height_assumed": pose.height_assumed,
+    }
+    if pose.people is not None:
+        fields["people"] = [
+            {
+                "person": one.person,
+                "rest": _lengths(one.rest.offset, axes),
+                "height_m": one.height_m,
+                "height_assumed": one.height_assumed,
+            }
+            for one in pose.people
+        ]
+    return _encode(fields)
 
 
 def frame(pose: LivePose, axes: Axes, *, refined: bool = False) -> bytes:
@@ -67,6 +76,18 @@ def frame(pose: LivePose, axes: Axes, *, refined: bool = False) -> bytes:
         "age_ms": round(pose.age_ms, 1),
         "lead_ms": round(pose.lead_ms, 1),
         "mode": pose.mode,
+        **_person_fields(pose, axes, refined=refined),
+    }
+    if pose.person or pose.people is not None:
+        fields["person"] = pose.person
+    if pose.people is not None:
+        fields["people"] = [{"person": one.person, **_person_fields(one, axes, refined=refined)} for one in pose.people]
+    return _encode(fields)
+
+
+def _person_fields(pose: LivePose, axes: Axes, *, refined: bool) -> dict[str, object]:
+    """Returns what a frame has of one person."""
+    fields: dict[str, object] = {
         "tracking": pose.tracking,
         "joints": _lengths(pose.xyz, axes),
         "score": np.round(pose.score, 2).tolist(),
@@ -81,7 +102,7 @@ def frame(pose: LivePose, axes: Axes, *, refined: bool = False) -> bytes:
             }
             for camera, view in pose.refined.items()
         }
-    return _encode(fields)
+    return fields
 
 
 class SchemaCache:
@@ -98,7 +119,8 @@ class SchemaCache:
 
     def get(self, pose: LivePose) -> bytes:
         """Returns the schema of a pose; the same object as before where nothing changed."""
-        key = (pose.rest, pose.mode, pose.joints, pose.cameras, pose.height_m, pose.height_assumed)
+        people = tuple((one.person, one.rest, one.height_m, one.height_assumed) for one in pose.people or ())
+        key = (pose.rest, pose.mode, pose.joints, pose.cameras, pose.height_m, pose.height_assumed, people)
         if key != self._key:
             self._key, self._schema = key, schema(pose, self._axes)
         return self._schema

@@ -32,6 +32,8 @@ class LivePose:
         height_assumed: Whether that height is the default.
         cameras: Image size of each camera, px.
         refined: 2D pose in each camera that detects the person.
+        person: Identity of the person, 0 for the first one.
+        people: All people who are present, in the order of their identities; None where one person is followed.
     """
 
     index: int
@@ -50,3 +52,5 @@ class LivePose:
     height_assumed: bool
     cameras: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     refined: Mapping[str, Refined2D] = field(default_factory=dict)
+    person: int = 0
+    people: tuple["LivePose", ...] | None = None

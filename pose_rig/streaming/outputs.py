@@ -30,6 +30,10 @@ GOOD_LENGTH = "Take one of 16 to 128 characters; without --websocket-token every
 class Output(Protocol):
     """A destination of frames."""
 
+    @property
+    def person(self) -> int | None:
+        """Identity of the person whose poses it gets; None: the first, with all people where several are followed."""
+
     def send(self, pose: LivePose, now_ns: int) -> None:
         """Sends a frame; never blocks, never raises."""
 
@@ -53,9 +57,11 @@ class UdpOutput:
     Args:
         encoder: Encoder of the datagrams.
         targets: The receivers.
+        person: Identity of the person that they get; None = the first.
     """
 
-    def __init__(self, encoder: DatagramEncoder, targets: Sequence[UdpTarget]) -> None:
+    def __init__(self, encoder: DatagramEncoder, targets: Sequence[UdpTarget], person: int | None = None) -> None:
+        self.person = person
         self._encoder, self._targets = encoder, targets
         self._last: Sequence[bytes | memoryview] = ()
 
@@ -88,12 +94,25 @@ def parse_addresses(stream: StreamConfig) -> dict[str, list[Address]]:
         raise UsageError("--scale avatar needs an avatar.", "Add --avatar model.vrm.")
     if stream.token and not VALID_TOKEN.fullmatch(stream.token):
         raise UsageError("The token is too short, or has characters other than letters, digits, - and _.", GOOD_LENGTH)
-    return {
+    found = {
         "vmc": [parse_target(text, VMC_PORT, tuple(PROFILES)) for text in stream.vmc],
         "vrchat": [parse_target(text, VRCHAT_PORT) for text in stream.vrchat],
         "json": [parse_target(text, JSON_PORT, tuple(AXES)) for text in stream.json],
         "websocket": [parse_listen_address(stream.websocket, WEBSOCKET_PORT)] if stream.websocket else [],
     }
+    for kind in ("vmc", "vrchat"):
+        _check_one_person_each(found[kind])
+    return found
+
+
+def targeted_people(stream: StreamConfig) -> set[int]:
+    """Returns the identities of the people who have a target of their own.
+
+    Raises:
+        UsageError: As `parse_addresses`.
+    """
+    every = [address for addresses in parse_addresses(stream).values() for address in addresses]
+    return {address.person for address in every if address.person is not None}
 
 
 def websocket_token(stream: StreamConfig) -> str:
@@ -121,18 +140,18 @@ def open_outputs(stream: StreamConfig, token: str = "") -> list[Output]:
     with ExitStack() as undo:
 
         def add(kind: DatagramKind, encoder: DatagramEncoder, receivers: Sequence[Address]) -> None:
-            targets = []
+            targets: list[UdpTarget] = []
             for address in receivers:
                 targets.append(UdpTarget(kind, address))
                 undo.callback(targets[-1].close)
-            outputs.append(UdpOutput(encoder, targets))
+            outputs.append(UdpOutput(encoder, targets, receivers[0].person))
 
-        for profile, receivers in _by_choice(addresses["vmc"]).items():
+        for (profile, _), receivers in _by_choice(addresses["vmc"]).items():
             encoder = VmcEncoder(avatar, all_bones=PROFILES[profile], root=stream.root or "hips", fit=fit)
             add("vmc", encoder, receivers)
-        if addresses["vrchat"]:
-            add("vrchat", TrackerEncoder(stream.trackers), addresses["vrchat"])
-        for axes, receivers in _by_choice(addresses["json"]).items():
+        for receivers in _by_choice(addresses["vrchat"]).values():
+            add("vrchat", TrackerEncoder(stream.trackers), receivers)
+        for (axes, _), receivers in _by_choice(addresses["json"]).items():
             add("json", JsonEncoder(AXES[axes]), receivers)
         for address in addresses["websocket"]:
             outputs.append(WebSocketServer(address, stream.origins, token=token))
@@ -141,9 +160,26 @@ def open_outputs(stream: StreamConfig, token: str = "") -> list[Output]:
     return outputs
 
 
-def _by_choice(addresses: Sequence[Address]) -> dict[str, list[Address]]:
-    """Returns groups of addresses that get the same datagrams, in the given order."""
-    groups: dict[str, list[Address]] = {}
+def _by_choice(addresses: Sequence[Address]) -> dict[tuple[str, int | None], list[Address]]:
+    """Returns groups of addresses that get the same datagrams, in the given order, by choice and person."""
+    groups: dict[tuple[str, int | None], list[Address]] = {}
     for address in addresses:
-        groups.setdefault(address.choice, []).append(address)
+        groups.setdefault((address.choice, address.person), []).append(address)
     return groups
+
+
+def _check_one_person_each(addresses: Sequence[Address]) -> None:
+    """Refuses two people at one address, where a receiver could not tell them apart.
+
+    Raises:
+        UsageError: There are.
+    """
+    people: dict[tuple[str, int], set[int]] = {}
+    for address in addresses:
+        people.setdefault((address.host, address.port), set()).add(address.person or 0)
+    for (host, port), found in people.items():
+        if len(found) > 1:
+            raise UsageError(
+                f"{Address(host, port)} would receive several people as one.",
+                "Give every person a port of their own.",
+            )

@@ -24,7 +24,8 @@ class UdpTarget:
 
     def __init__(self, kind: DatagramKind, address: Address) -> None:
         self.address = address
-        self.stats = TargetStats(kind, address, address.choice)
+        person = "" if address.person is None else f"@{address.person + 1}"
+        self.stats = TargetStats(kind, address, address.choice + person)
         self._socket = _connected(address)
 
     def send(self, datagrams: Sequence[bytes | memoryview]) -> None:

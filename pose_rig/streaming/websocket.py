@@ -57,6 +57,7 @@ class WebSocketServer:
         self, address: Address, origins: tuple[str, ...] = (), timeout_s: float = TIMEOUT_S, token: str = ""
     ) -> None:
         self.stats = TargetStats("websocket", address, "")
+        self.person = None  # its frames have all people
         self._address, self._origins = address, origins
         self._timeout_s, self._token = timeout_s, token
         self._clients: set[Client] = set()

@@ -189,6 +189,7 @@ class StreamJob:
         output: Endpoint to publish Health and Streams on for any program.
         internal: The same for the workers of this run; empty = none.
         token: WebSocket clients need it; empty = none.
+        people: How many are tracked at most.
     """
 
     stream: StreamConfig
@@ -198,6 +199,7 @@ class StreamJob:
     token: str = field(default="", repr=False)
     keys: Keys | None = None
     restarts: int = 0
+    people: int = 1
 
 
 @dataclass(frozen=True, slots=True)

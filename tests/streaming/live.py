@@ -36,13 +36,15 @@ def live(subject: Person, i: int = 0, **more: object) -> LivePose:
     return replace(pose, **more)  # type: ignore[arg-type]
 
 
-def pose3d(subject: Person, i: int, *, t_ns: int | None = None, tracking: int = 1, mode: Mode = "solved") -> Pose3D:
+def pose3d(
+    subject: Person, i: int, *, t_ns: int | None = None, tracking: int = 1, mode: Mode = "solved", person: int = 0
+) -> Pose3D:
     """Returns the message of the fusion for frame ``i``."""
     return Pose3D(
         index=i,
         t_ns=int(subject.t_ns[i]) if t_ns is None else t_ns,
         age_ns=20_000_000,
-        person=0,
+        person=person,
         joints=f"rig17,{EXTRA}",
         xyz=subject.xyz[i].astype(np.float32),
         score=np.ones(len(ALL), np.float32),

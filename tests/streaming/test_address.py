@@ -52,6 +52,28 @@ def test_syntax_errors_are_reported(text: str, cause: str) -> None:
     assert "127.0.0.1" in error.value.remedy or "unity" in error.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1@2", Address("127.0.0.1", 39539, "unity", 1)),
+        ("127.0.0.1:39540@1", Address("127.0.0.1", 39540, "unity", 0)),
+        ("studio:39540/godot@6", Address("studio", 39540, "godot", 5)),
+        ("[::1]@3", Address("::1", 39539, "unity", 2)),
+        ("studio", Address("studio", 39539, "unity", None)),
+    ],
+)
+def test_a_person_follows_the_at_sign(text: str, address: Address) -> None:
+    assert parse_target(text, 39539, PROFILES) == address
+
+
+@pytest.mark.parametrize("number", ["", "0", "-1", "two", "100", "1.5", "2@3", "²"])
+def test_people_are_counted_from_1(number: str) -> None:
+    with pytest.raises(UsageError) as error:
+        parse_target(f"studio:39540@{number}", 39539, PROFILES)
+    assert error.value.cause == f"{number!r} after the @ of studio:39540 is not the number of a person."
+    assert error.value.remedy == "People are counted from 1: @2 is the second."
+
+
 def test_without_choices_there_is_no_choice() -> None:
     assert parse_target("studio", 9000) == Address("studio", 9000)
     with pytest.raises(UsageError) as error:

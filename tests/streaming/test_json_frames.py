@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,6 +62,35 @@ def test_refined_2d_poses_are_optional() -> None:
     )
     decoded = json.loads(frame(live(person(1, seconds=0.2), refined={"left": view}), RIG, refined=True))
     assert decoded["refined"] == {"left": {"xy": [[3.1, 3.1]] * 17, "inlier": [1.0] * 17}}
+
+
+def test_several_people_are_beside_the_fields_of_the_first() -> None:
+    one, other = live(person(1, seconds=0.2), 4), live(person(2, seconds=0.2), 4, person=3, tracking=0, height_m=1.5)
+    first = replace(one, people=(one, other))
+    alone, both = json.loads(frame(one, UNITY)), json.loads(frame(first, UNITY))
+    assert "person" not in alone
+    assert {key: both[key] for key in alone} == alone
+    assert both["person"] == 0
+    assert [sorted(each) for each in both["people"]] == [
+        ["joints", "person", "root", "rotations", "score", "tracking"]
+    ] * 2
+    assert [(each["person"], each["tracking"]) for each in both["people"]] == [(0, 1), (3, 0)]
+    assert both["people"][0]["joints"] == both["joints"] != both["people"][1]["joints"]
+    assert "refined" in json.loads(frame(first, UNITY, refined=True))["people"][1]
+    described = json.loads(schema(first, UNITY))
+    assert [(each["person"], each["height_m"]) for each in described["people"]] == [(0, one.height_m), (3, 1.5)]
+    assert described["people"][1]["rest"] != described["rest"] == described["people"][0]["rest"]
+    assert json.loads(frame(other, UNITY))["person"] == 3
+    assert "people" not in json.loads(schema(other, UNITY))
+
+
+def test_the_schema_is_encoded_again_when_people_come_and_go() -> None:
+    one, other = live(person(1, seconds=0.2)), live(person(2, seconds=0.2), person=1)
+    cache = SchemaCache(UNITY)
+    both = cache.get(replace(one, people=(one, other)))
+    assert cache.get(replace(one, index=9, people=(replace(one, index=9), replace(other, tracking=0)))) is both
+    assert len(json.loads(cache.get(replace(one, people=(one,))))["people"]) == 1
+    assert json.loads(cache.get(replace(one, people=())))["people"] == []
 
 
 def test_the_schema_is_encoded_again_only_when_it_changes() -> None:

@@ -10,6 +10,7 @@ from websockets.sync.client import connect
 
 from pose_rig.config import StreamConfig
 from pose_rig.errors import UsageError
+from pose_rig.streaming.inspect.vmc_receiver import VmcReceiver
 from pose_rig.streaming.process import main
 from pose_rig.wire.bus import Receiver
 from pose_rig.wire.jobs import StreamJob
@@ -81,6 +82,41 @@ def test_an_unreachable_target_does_not_delay_the_others() -> None:
     errors = {target.address: target.error for target in report.targets}
     assert errors["127.0.0.1:1"] == "Nothing listens on 127.0.0.1:1."
     assert errors[f"127.0.0.1:{receiver.port}"] == ""
+
+
+def test_every_person_has_a_target() -> None:
+    one, other = person(1, seconds=1.0), person(2, seconds=1.0)
+    with (
+        closing(DatagramReceiver()) as first,
+        closing(DatagramReceiver()) as second,
+        closing(DatagramReceiver()) as vmc,
+    ):
+        own = f"127.0.0.1:{second.port}/unity@2"
+        stream = StreamConfig(json=(f"127.0.0.1:{first.port}", own), vmc=(f"127.0.0.1:{vmc.port}@2",))
+        with running(stream, people=2) as rig:
+            for i in range(30):
+                t_ns = time.monotonic_ns()
+                rig.publish(pose3d(one, i, t_ns=t_ns))
+                rig.publish(pose3d(other, i, t_ns=t_ns, person=1))
+                time.sleep(0.02)
+            report, newest = streams(rig.reports()), rig.reports()
+    assert [target.profile for target in report.targets] == ["unity@2", "rig", "unity@2"]
+    assert [message.dropped for message in newest if isinstance(message, Health)][-1] == 0
+    of_all = [frame for one in first.datagrams if (frame := json.loads(one.data))["type"] == "frame"]
+    of_one = [frame for one in second.datagrams if (frame := json.loads(one.data))["type"] == "frame"]
+    both = [frame for frame in of_all if len(frame["people"]) == 2]
+    assert len(both) > 10
+    assert [each["person"] for each in both[0]["people"]] == [0, 1]
+    assert both[-1]["joints"] == both[-1]["people"][0]["joints"] != both[-1]["people"][1]["joints"]
+    assert all("people" not in frame and frame["person"] == 1 for frame in of_one)
+    assert [frame["tracking"] for frame in of_one[:1] + of_one[-1:]] == [0, 0]
+    assert sum(frame["tracking"] for frame in of_one) > 10
+    received = VmcReceiver()
+    for one_datagram in vmc.datagrams:
+        received.add(one_datagram.data, 0)
+    assert len(received.bones) == 21
+    assert received.ok is not None
+    assert received.ok.tracking == 0
 
 
 def test_web_clients_get_the_refined_2d_poses() -> None:

@@ -141,7 +141,8 @@ def sent_line(rig: RemoteRig) -> str:
 
 def target_line(target: Target) -> str:
     """Returns the state of a target."""
-    profile = f"/{target.profile}" if target.profile else ""
+    slash = "/" if target.profile and not target.profile.startswith("@") else ""
+    profile = f"{slash}{target.profile}"
     clients = "" if target.clients is None else f", {target.clients} clients"
     failures = f", {target.failures} failures" if target.failures else ""
     sent = f"{target.rate_hz:.0f} frames/s, {target.datagrams} datagrams"

@@ -57,7 +57,7 @@ def check_config(config: Config) -> None:
     if config.fusion.weights:
         check_is_graph(Path(config.fusion.weights))
     if config.stream != StreamConfig():
-        _check_stream(config.stream)
+        _check_stream(config.stream, config.people)
     if config.save and (path := Path(config.save)).suffix != ".npz":
         raise UsageError(f"Poses are saved as .npz; got {path}.", f"Try --save {path.with_suffix('.npz')}.")
     if config.record:
@@ -86,15 +86,19 @@ def check_duration(duration_s: float | None) -> None:
         raise UsageError(f"The duration must be positive; got {duration_s:g} s.", "Use for example --duration 30.")
 
 
-def _check_stream(stream: StreamConfig) -> None:
+def _check_stream(stream: StreamConfig, people: int) -> None:
     from pose_rig.humanoid.predict import MAX_LEAD_MS
     from pose_rig.humanoid.vrm import load_vrm
-    from pose_rig.streaming.outputs import parse_addresses  # brings WebSockets
+    from pose_rig.streaming.outputs import targeted_people  # brings WebSockets
 
     _in_range("stream rate", stream.rate_hz, STREAM_RATE_RANGE_HZ, "Hz")
     if stream.lead != "auto":
         _in_range("lead", stream.lead, (0.0, MAX_LEAD_MS), "ms")
-    parse_addresses(stream)
+    if unknown := {number for person in targeted_people(stream) if (number := person + 1) > people}:
+        raise UsageError(
+            f"There is a target of person {min(unknown)}, but {_people_are(people)} tracked.",
+            f"Add --people {max(unknown)}.",
+        )
     if stream.avatar:
         load_vrm(Path(stream.avatar))
 
@@ -154,12 +158,16 @@ def _check_heights(config: Config) -> None:
         _check_height(height_m)
     given = 1 + len(config.other_heights_m)
     if config.other_heights_m and given > config.people:
-        tracked = "one person is" if config.people == 1 else f"{config.people} people are"
         raise UsageError(
-            f"{given} body heights are given, but {tracked} tracked.", f"Add --people {given}, or give fewer heights."
+            f"{given} body heights are given, but {_people_are(config.people)} tracked.",
+            f"Add --people {given}, or give fewer heights.",
         )
     if config.other_heights_m and config.height_m is None:
         raise UsageError("The body height of the first person is missing.", "Give height_m with other_heights_m.")
+
+
+def _people_are(people: int) -> str:
+    return "one person is" if people == 1 else f"{people} people are"
 
 
 def _check_height(height_m: float | None) -> None:

@@ -167,7 +167,9 @@ def _outputs(config: Config, at: Endpoints, recording: RecordJob | None, pages: 
         from pose_rig.streaming.outputs import websocket_token  # brings WebSockets
 
         token = websocket_token(config.stream)
-        stream_job = StreamJob(config.stream, at.internal, at.streams, at.streams_internal, token, at.keys)
+        stream_job = StreamJob(
+            config.stream, at.internal, at.streams, at.streams_internal, token, at.keys, people=config.people
+        )
         workers.append(Worker(STREAMS, run_streams, stream_job))
     if recording and recording.path:
         workers.append(recorder_worker(config, recording))

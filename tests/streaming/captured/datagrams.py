@@ -83,17 +83,17 @@ class Rig:
 
 
 @contextmanager
-def running(stream: StreamConfig) -> Iterator[Rig]:
+def running(stream: StreamConfig, people: int = 1) -> Iterator[Rig]:
     """Runs the process, and waits until it has subscribed."""
     keys = generate_keys()
     with Sender("tcp://127.0.0.1:0", bind=True, keys=keys) as poses:
-        yield from _running(stream, poses, f"tcp://127.0.0.1:{free_port()}", keys)
+        yield from _running(stream, poses, f"tcp://127.0.0.1:{free_port()}", keys, people)
 
 
-def _running(stream: StreamConfig, poses: Sender, output: str, keys: Keys) -> Iterator[Rig]:
+def _running(stream: StreamConfig, poses: Sender, output: str, keys: Keys, people: int) -> Iterator[Rig]:
     stop = threading.Event()
     with Receiver(output) as published:
-        job = StreamJob(stream, poses.endpoint, output, keys=keys)
+        job = StreamJob(stream, poses.endpoint, output, keys=keys, people=people)
         thread = threading.Thread(target=main, args=(job, stop))
         thread.start()
         try:

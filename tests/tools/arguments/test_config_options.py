@@ -166,6 +166,10 @@ def test_keys_are_selected_by_path_and_table() -> None:
     [
         (["--vmc", "127.0.0.1/maya"], "Unknown choice 'maya' after the slash in '127.0.0.1/maya'."),
         (["--vmc", "127.0.0.1:99999"], "'99999' in '127.0.0.1:99999' is not a port number."),
+        (["--vmc", "127.0.0.1@0"], "'0' after the @ of 127.0.0.1 is not the number of a person."),
+        (["--vrchat", "127.0.0.1@2"], "There is a target of person 2, but one person is tracked."),
+        (["--people", "2", "--json", "127.0.0.1@3"], "There is a target of person 3, but 2 people are tracked."),
+        (["--people", "2", "--vmc", "a,a@2"], "a:39539 would receive several people as one."),
         (["--json", "127.0.0.1/maya"], "Unknown choice 'maya' after the slash in '127.0.0.1/maya'."),
         (["--websocket", "a:port"], "'port' in 'a:port' is not a port number."),
         (["--vmc", "127.0.0.1", "--lead", "900"], "A lead of 900 ms is out of range."),
