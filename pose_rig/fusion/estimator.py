@@ -19,6 +19,7 @@ from pose_rig.fusion.camera_properties import CameraProperties
 from pose_rig.fusion.late_cameras import CompleteSamples
 from pose_rig.fusion.lifted_track import lifted_track
 from pose_rig.fusion.live_clocks import LiveClocks
+from pose_rig.fusion.people.people import People
 from pose_rig.fusion.person_tracker import PersonTracker
 from pose_rig.fusion.pose.computation import Computations, alone
 from pose_rig.fusion.pose.hypothesis import Hypothesis
@@ -62,7 +63,7 @@ class Evidence:
 
 
 class Estimator:
-    """Estimates the pose of one person, and the cameras of the rig.
+    """Estimates the poses of one or several people, and the cameras of the rig.
 
     Args:
         config: Every camera has a name.
@@ -103,8 +104,8 @@ class Estimator:
         self._rig = Rig(setup_of(self._config, self._fixed), self._engine, self._background)
         self._rig.poses.intrinsics = self._cameras.intrinsics
         self._rig.unchecked[:] = not may_move
-        self._person = PersonTracker(self._config)
-        self._late_person: PersonTracker | None = None  # the same, a little later, where cameras are late
+        self._people = People(self._config)
+        self._late_people: People | None = None  # the same, a little later, where cameras are late
         self._learned_ns = 0
         self._late_age_ns: Sequence[float] = [0.0] * len(self._config.camera)
         self._live_clocks = LiveClocks(len(self._config.camera), self._engine, self._background)
@@ -241,37 +242,39 @@ class Estimator:
         """
         samples = [None if out else one for one, out in zip(samples, self.left_out.tolist(), strict=True)]
         if not complete:
-            self._late_person = None
-            return (yield from self._estimate(t_ns, samples, self._person, learn=True))
-        pose = yield from self._estimate(t_ns, samples, self._person, learn=False)
+            self._late_people = None
+            return (yield from self._estimate(t_ns, samples, self._people, learn=True))
+        pose = yield from self._estimate(t_ns, samples, self._people, learn=False)
+        others = self.others
         for one in complete:
             if abs(one.t_ns - self._learned_ns) >= KEYFRAME_INTERVAL_NS:
                 self._learned_ns = one.t_ns
-                self._late_person = self._late_person or PersonTracker(self._config)
-                yield from self._estimate(one.t_ns, one.samples, self._late_person, learn=True)
+                self._late_people = self._late_people or People(self._config)
+                yield from self._estimate(one.t_ns, one.samples, self._late_people, learn=True)
+        self.others = others
         return pose
 
     def _estimate(
-        self, t_ns: int, samples: Sequence[Sample | None], person: PersonTracker, *, learn: bool
+        self, t_ns: int, samples: Sequence[Sample | None], people: People, *, learn: bool
     ) -> Computations[PoseEstimate]:
         cameras, rig = self._cameras, self._rig.view(t_ns)
         cameras.fix_joints()
         observation = yield Observe(t_ns, samples, cameras.landmarks, rig.intrinsics)
-        rig = rig.for_views(observation.present)
-        pose, hypothesis, solved = yield from person.estimate(observation, samples, cameras, rig, self._engine)
-        self.evidence = Evidence(hypothesis, solved)
-        if learn and person.vertical is not None:
-            self._rig.set_vertical(person.vertical)
+        first, *others = yield from people.estimate(observation, samples, cameras, rig, self._engine)
+        self.evidence = Evidence(first.hypothesis, first.solved)
+        self.others = tuple(other.pose for other in others)
+        if learn and people.first.vertical is not None:
+            self._rig.set_vertical(people.first.vertical)
         if learn:
-            self._learn(self.evidence, rig)
-        return pose
+            self._learn(self.evidence, rig.for_views(observation.present))
+        return first.pose
 
     def memory(self, t_ns: int) -> Floats:
         """Returns (3V,) what is remembered of each camera beyond the pose: two estimators of one rig can be compared.
 
         That is how much it counts, for how long it has disagreed, s, and whether it agreed a moment ago.
         """
-        return np.concatenate([self._rig.weight, self._rig.inconsistent_s, self._person.may_jump(t_ns)])
+        return np.concatenate([self._rig.weight, self._rig.inconsistent_s, self._people.first.may_jump(t_ns)])
 
     def learn(self, evidence: Sequence[Evidence]) -> None:
         """Updates the cameras with time steps that other estimators have computed; solves them after the last."""
@@ -298,12 +301,12 @@ class Estimator:
 
     @property
     def person(self) -> PersonTracker:
-        """The person who is tracked."""
-        return self._person
+        """The first person who is tracked."""
+        return self._people.first
 
     def track_person(self, person: PersonTracker) -> None:
         """Continues with a person that another estimator has tracked."""
-        self._person = person
+        self._people.first = person
 
     @property
     def steady_steps(self) -> int:
@@ -355,7 +358,7 @@ class Estimator:
             cameras.set_clock(view, self.clocks.by_camera[view], found.step.from_ns)
         if self._rig.use_clocks(found, changed):
             cameras.learn_again(t_ns)
-            self._late_person = None
+            self._late_people = None
 
     @property
     def landmarks(self) -> Sequence[Landmarks | None]:

@@ -58,6 +58,15 @@ class PersonTracker:
         """As in `PersonMotion`."""
         return self._motion.may_jump(t_ns)
 
+    def expected(self, t_ns: int) -> Floats | None:
+        """As in `PersonMotion`."""
+        return self._motion.expected(t_ns)
+
+    def restart_position(self) -> None:
+        """Lets the next pose be anywhere."""
+        self._position.restart()
+        self._motion.restart()
+
     def estimate(
         self,
         observation: Observation,

@@ -6,6 +6,7 @@ Axes: V views, P points (`segments.POINTS`).
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.arrays import Floats
 from pose_rig.fusion.pose.fit import TemporalPrior
 from pose_rig.fusion.pose.solved_pose import MIN_AGREEMENT, SolvedPose
 
@@ -29,6 +30,21 @@ class PersonMotion:
         if self._pose is None or not 0 <= elapsed_ns <= MAX_PRIOR_AGE_NS:
             return None
         return self._pose.temporal_prior(elapsed_ns * 1e-9, self._velocity)
+
+    def expected(self, t_ns: int) -> Floats | None:
+        """Returns (P,3) m where the points are expected, None before the first pose and after a restart.
+
+        For longer than a prior is of use, the person is expected to have stopped.
+        """
+        if self._pose is None:
+            return None
+        elapsed_ns = min(max(t_ns - self._t_ns, 0), MAX_PRIOR_AGE_NS)
+        return self._pose.points + self._velocity * (elapsed_ns * 1e-9)
+
+    def restart(self) -> None:
+        """Forgets the last pose, and which views agreed with it."""
+        self._pose = None
+        self._agreed_ns = np.full(len(self._agreed_ns), -MAX_JUMP_NS)
 
     def may_jump(self, t_ns: int) -> NDArray[np.bool_]:
         """Returns (V,) the views that agreed with the pose until now, or less than `MAX_JUMP_NS` ago."""

@@ -69,6 +69,10 @@ class Observation:
             ray_depth=np.concatenate([self.ray_depth, self.ray_depth[:, order]]),
         )
 
+    def part(self, candidates: NDArray[np.int64]) -> "Observation":
+        """Returns some of the candidates."""
+        return replace(self, **{name: getattr(self, name)[candidates] for name in self.__slots__[1:-1]})
+
     @property
     def present(self) -> NDArray[np.bool_]:
         """(V,) views with a candidate."""

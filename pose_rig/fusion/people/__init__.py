@@ -1,0 +1,1 @@
+"""Several people in one rig: which detection is whose, who is new, who has left."""

@@ -1,0 +1,226 @@
+"""The people who are tracked in one rig.
+
+Until the rig is solved, one person is tracked, and the cameras are learned from them. In a solved rig, every person is
+expected somewhere in the room: a view's candidates are assigned to the people by that, and what is left over in several
+views is somebody new, or somebody who was lost.
+
+Axes: V views, C candidates, P points (`segments.POINTS`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.arrays import Floats
+from pose_rig.config import Config
+from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.camera_properties import CameraProperties
+from pose_rig.fusion.people.assignment import assign
+from pose_rig.fusion.people.identities import Identities
+from pose_rig.fusion.people.newcomers import Group, find_groups
+from pose_rig.fusion.people.tracked_person import PersonStep, TrackedPerson, average_bones, height_of
+from pose_rig.fusion.person_tracker import PersonTracker
+from pose_rig.fusion.pose.computation import Computations, together
+from pose_rig.fusion.pose.hypothesis import UNASSIGNED
+from pose_rig.fusion.pose.observation import Observation
+from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.rig.rig_view import RigView
+from pose_rig.graph import Engine
+
+SEARCH_INTERVAL_NS = 100_000_000  # between searches for somebody new
+LEAVES_AFTER_S = 2.0  # without a view that agrees
+SAME_PERSON_M = 0.25  # mean distance of points, nearer than two people can be
+CONFIRMED_AFTER_S = 0.3
+MIN_WELL_SEEN = 0.7  # share of the time steps, of somebody new who is confirmed
+DUPLICATE_M = 0.12  # mean distance of points, of two identities that are the same person
+DUPLICATE_AFTER_NS = 500_000_000
+
+
+class People:
+    """The people, in the order of their identities.
+
+    Args:
+        config: Says how many there are at most.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._identities = Identities()
+        self._people = [TrackedPerson(self._identities.next(), config)]
+        self._new: list[TrackedPerson] = []
+        self._searched_ns = 0
+        self._apart_ns = 0  # when no two were the same person
+
+    @property
+    def first(self) -> PersonTracker:
+        """The person of the lowest identity."""
+        return self._people[0].tracker
+
+    @first.setter
+    def first(self, tracker: PersonTracker) -> None:
+        self._people[0].tracker = tracker
+
+    def estimate(
+        self,
+        observation: Observation,
+        samples: Sequence[Sample | None],
+        cameras: CameraProperties,
+        rig: RigView,
+        engine: Engine,
+    ) -> Computations[list[PersonStep]]:
+        """Returns everybody at a time step; at least one person, who may be in no view.
+
+        Arguments are those of `PersonTracker.estimate`.
+        """
+        if self._config.people == 1:
+            return [(yield from self._people[0].estimate(observation, samples, cameras, rig, engine))]
+        if rig.solution is None:
+            self._keep_first()
+            return [(yield from self._people[0].estimate(observation, samples, cameras, rig, engine))]
+        everybody, usable = [*self._people, *self._new], replace(rig.solution.cameras, known=rig.known)
+        parts, free = self._parts(observation, rig.solution, usable)
+        steps = together(
+            [
+                person.estimate(part, samples, cameras, rig, engine)
+                for person, part in zip(everybody, parts, strict=True)
+            ]
+        )
+        for person, step in zip(everybody, steps, strict=True):
+            person.update(observation.t_ns, step, usable)
+        result = [(person, step) for person, step in zip(everybody, steps, strict=True) if person.identity is not None]
+        self._confirm(observation.t_ns)
+        self._remove(observation.t_ns)
+        self._search(observation, free, usable)
+        return [step for person, step in result if person in self._people]
+
+    def _keep_first(self) -> None:
+        """Forgets everybody but the first person, and where they are: the rig is not solved."""
+        for person in self._people[1:]:
+            self._identities.leave(person)
+        self._people, self._new = self._people[:1], []
+        self._people[0].tracker.restart_position()
+
+    def _parts(
+        self, observation: Observation, solution: RigSolution, cameras: Calibration
+    ) -> tuple[list[Observation], NDArray[np.bool_]]:
+        """Returns everybody's candidates, and (C,) which are nobody's; those who are new choose last.
+
+        In views of which nobody has a candidate, as those of a camera that was moved, the first person may be anybody.
+        """
+        t_ns, free = observation.t_ns, np.ones(len(observation.view), bool)
+        rows: dict[int, NDArray[np.int64]] = {}
+        for people in (self._people, self._new):
+            expected = [(person, place) for person in people if (place := person.expected(t_ns)) is not None]
+            if not expected:
+                continue
+            chosen = assign(
+                observation,
+                cameras,
+                free,
+                np.stack([place for _, place in expected]),
+                np.array([height_of(person.bones(solution)) for person, _ in expected]),
+                np.array([person.max_distance(t_ns) for person, _ in expected]),
+            )
+            for (person, _), own in zip(expected, chosen, strict=True):
+                rows[id(person)] = own[own != UNASSIGNED]
+                free[rows[id(person)]] = False
+        for person in [*self._people, *self._new]:
+            if id(person) not in rows:  # who was never in the solved rig may be anybody
+                rows[id(person)] = np.flatnonzero(free)
+                free[:] = False
+        first = self._people[0]
+        owned = np.bincount(observation.view[~free], minlength=observation.views) > 0
+        anybody = np.flatnonzero(free & ~owned[observation.view])
+        rows[id(first)] = np.sort(np.concatenate([rows[id(first)], anybody]))
+        return [observation.part(rows[id(person)]) for person in [*self._people, *self._new]], free
+
+    def _confirm(self, t_ns: int) -> None:
+        """Gives identities to those who are new and were well seen; the others are dropped."""
+        for person in list(self._new):
+            age_s = (t_ns - person.began_ns) * 1e-9
+            if person.is_weak(t_ns) or age_s < 0:
+                self._new.remove(person)
+            elif age_s >= CONFIRMED_AFTER_S and person.well_seen >= MIN_WELL_SEEN * person.steps:
+                identity = self._identities.of(person)
+                if identity is None:
+                    continue  # not decided yet
+                self._new.remove(person)
+                person.identity = identity
+                if len(self._people) == 1 and self._people[0].lost_s(t_ns) > LEAVES_AFTER_S:
+                    self._identities.leave(self._people.pop())
+                self._people = sorted([*self._people, person], key=lambda one: one.identity or 0)
+
+    def _remove(self, t_ns: int) -> None:
+        """Removes people who have left, as long as somebody remains, and second identities of the same person."""
+        for person in list(self._people):
+            if len(self._people) > 1 and person.lost_s(t_ns) > LEAVES_AFTER_S:
+                self._people.remove(person)
+                self._identities.leave(person)
+        same = self._same_person(t_ns)
+        if same is None:
+            self._apart_ns = t_ns
+        elif t_ns - self._apart_ns > DUPLICATE_AFTER_NS:
+            self._people.remove(same)
+            self._apart_ns = t_ns
+
+    def _same_person(self, t_ns: int) -> TrackedPerson | None:
+        """Returns who is in the same place as somebody else: the one whom fewer views show, or the later one."""
+        places = [(person, place) for person in self._people if (place := person.expected(t_ns)) is not None]
+        for i, (one, here) in enumerate(places):
+            for other, there in places[i + 1 :]:
+                if mean_distance(here, there) < DUPLICATE_M:
+                    return one if one.views < other.views else other
+        return None
+
+    def _search(self, observation: Observation, free: NDArray[np.bool_], cameras: Calibration) -> None:
+        """Finds somebody new, or somebody who was lost, among the candidates that are nobody's."""
+        t_ns = observation.t_ns
+        if 0 <= t_ns - self._searched_ns < SEARCH_INTERVAL_NS:
+            return
+        self._searched_ns = t_ns
+        room = self._config.people - len(self._new) - sum(1 for p in self._people if p.lost_s(t_ns) <= LEAVES_AFTER_S)
+        weak = [person for person in self._people if person.is_weak(t_ns)]
+        if room + len(weak) <= 0:
+            return
+        for group in find_groups(observation, free, cameras, room + len(weak)):
+            if self._is_somebody(group, t_ns):
+                continue
+            lost = self._lost(group, weak, t_ns)
+            if lost is not None:
+                lost.move_to(t_ns, group.points)
+                weak.remove(lost)
+            elif room > 0:
+                room -= 1
+                person = TrackedPerson(None, self._config, t_ns)
+                person.bones_m = average_bones(group.height_m)
+                person.move_to(t_ns, group.points)
+                self._new.append(person)
+
+    def _is_somebody(self, group: Group, t_ns: int) -> bool:
+        """Whether a group is somebody who is tracked well already."""
+        return any(
+            not person.is_weak(t_ns)
+            and (place := person.expected(t_ns)) is not None
+            and mean_distance(place, group.points) < SAME_PERSON_M
+            for person in [*self._people, *self._new]
+        )
+
+    @staticmethod
+    def _lost(group: Group, weak: Sequence[TrackedPerson], t_ns: int) -> TrackedPerson | None:
+        """Returns the nearest of the people who were lost, and may have come to where a group is."""
+        reached = [
+            (distance, i)
+            for i, person in enumerate(weak)
+            if person.lost_s(t_ns) <= LEAVES_AFTER_S
+            and (place := person.expected(t_ns)) is not None
+            and (distance := mean_distance(place, group.points)) < person.reach_m(t_ns)
+        ]
+        return weak[min(reached)[1]] if reached else None
+
+
+def mean_distance(a: Floats, b: Floats) -> float:
+    """Returns the mean distance, m, of points (P,3) that neither lacks."""
+    return float(np.nanmean(np.linalg.norm(a - b, axis=-1)))

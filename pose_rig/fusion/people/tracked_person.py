@@ -1,0 +1,160 @@
+"""One of several people in a solved rig: where they are expected, how well they are visible, their bones.
+
+Axes: V views, J = 17 joints, P points (`segments.POINTS`), L segment lengths.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pose_rig.arrays import Floats
+from pose_rig.config import ASSUMED_HEIGHT_M, Config
+from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, RELATIVE_LENGTH_SD
+from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.camera_properties import CameraProperties
+from pose_rig.fusion.people.bone_lengths import BoneLengths
+from pose_rig.fusion.person_tracker import PersonTracker
+from pose_rig.fusion.pose.computation import Computations
+from pose_rig.fusion.pose.hypothesis import Hypothesis
+from pose_rig.fusion.pose.observation import Observation
+from pose_rig.fusion.pose.solved_pose import MIN_AGREEMENT, SolvedPose
+from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.rig.rig_view import RigView
+from pose_rig.graph import Engine
+
+MAX_DISTANCE, DISTANCE_PER_S, LOST_DISTANCE = 0.2, 0.25, 0.5  # of a candidate, in body heights
+WEAK_AFTER_S = 0.25  # without two views that agree, a person may have been lost
+MIN_REACH_M, REACH_M_S = 0.6, 2.0  # within which a person who was lost is found again
+
+
+@dataclass(frozen=True, slots=True)
+class PersonStep:
+    """A person at one time step.
+
+    Attributes:
+        pose: The pose.
+        hypothesis: Which candidate of each view is the person; None = they are in no view.
+        solved: The pose in the solved rig, None until it is solved.
+    """
+
+    pose: PoseEstimate
+    hypothesis: Hypothesis | None
+    solved: SolvedPose | None
+
+
+class TrackedPerson:
+    """A person.
+
+    Args:
+        identity: Their number; None for somebody who was just detected.
+        config: The configuration of the rig.
+        began_ns: When they were detected first.
+
+    Attributes:
+        identity: As above.
+        tracker: Their pose over time.
+        began_ns: As above.
+        views: How many views agreed at the last time step.
+        steps: Time steps since ``began_ns``, well_seen: those of them at which two views or more agreed.
+        bones_m: (L,) segment lengths; None = those of the person from whom the rig was solved.
+    """
+
+    def __init__(self, identity: int | None, config: Config, began_ns: int = 0) -> None:
+        self.identity = identity
+        self.tracker = PersonTracker(config)
+        self.began_ns = began_ns
+        self.views = self.steps = self.well_seen = 0
+        self.bones_m: Floats | None = None
+        self._bones = BoneLengths()
+        self.seen_ns = self.well_seen_ns = began_ns
+        self._found: Floats | None = None  # (P,3) m where they were found, until there is a pose
+
+    def expected(self, t_ns: int) -> Floats | None:
+        """Returns (P,3) m where the person is expected, None if they were never in the solved rig."""
+        return self._found if self._found is not None else self.tracker.expected(t_ns)
+
+    def max_distance(self, t_ns: int) -> float:
+        """Returns how far a candidate may be from where the person is expected, in body heights."""
+        return min(MAX_DISTANCE + DISTANCE_PER_S * self.lost_s(t_ns), LOST_DISTANCE)
+
+    def lost_s(self, t_ns: int) -> float:
+        """Returns for how long no view has agreed."""
+        return max(t_ns - self.seen_ns, 0) * 1e-9
+
+    def is_weak(self, t_ns: int) -> bool:
+        """Whether the person may be elsewhere: fewer than two views have agreed for a while."""
+        return t_ns - self.well_seen_ns > WEAK_AFTER_S * 1e9
+
+    def reach_m(self, t_ns: int) -> float:
+        """Returns how far from the last place a person may be who has been lost."""
+        return MIN_REACH_M + REACH_M_S * max(t_ns - self.well_seen_ns, 0) * 1e-9
+
+    def move_to(self, t_ns: int, points: Floats) -> None:
+        """Continues at points (P,3) m where the person was found again; NaN where unknown."""
+        self.tracker.restart_position()
+        self._found = points
+        self.seen_ns = self.well_seen_ns = t_ns
+
+    def bones(self, solution: RigSolution) -> Floats:
+        """Returns (L,) m the segment lengths with which the person is fitted."""
+        return solution.bone_length_m if self.bones_m is None else self.bones_m
+
+    def estimate(
+        self,
+        observation: Observation,
+        samples: Sequence[Sample | None],
+        cameras: CameraProperties,
+        rig: RigView,
+        engine: Engine,
+    ) -> Computations[PersonStep]:
+        """Returns the person at a time step; arguments are those of `PersonTracker.estimate`.
+
+        The rig is that of all cameras, whoever they show.
+        """
+        rig = rig.for_views(observation.present)
+        if rig.solution is not None and self.bones_m is not None:
+            rig = replace(rig, solution=replace(rig.solution, bone_length_m=self.bones_m))
+        found = yield from self.tracker.estimate(observation, samples, cameras, rig, engine)
+        pose, hypothesis, solved = found
+        return PersonStep(pose if not self.identity else replace(pose, person=self.identity), hypothesis, solved)
+
+    @property
+    def measured_bones_m(self) -> Floats | None:
+        """(L,) segment lengths as measured, None until they are."""
+        return self._bones.length_m
+
+    def update(self, t_ns: int, step: PersonStep, cameras: Calibration) -> None:
+        """Adds what was estimated at a time step with the cameras whose pose is known."""
+        self.steps += 1
+        self.views = 0
+        if step.solved is None:
+            return
+        self._found = None
+        self.views = int((cameras.known & (step.solved.agreement > MIN_AGREEMENT)).sum())
+        if self.views:
+            self.seen_ns = t_ns
+        if self.views > 1:
+            self.well_seen_ns = t_ns
+            self.well_seen += 1
+            self._bones.add(t_ns, step.solved, cameras)
+            if self.bones_m is not None and self.measured_bones_m is not None:
+                self.bones_m = self.measured_bones_m
+
+
+def average_bones(height_m: float | None) -> Floats:
+    """Returns (L,) m the segment lengths of an average person of a body height; None = the assumed one."""
+    return np.asarray(LENGTH_PER_HEIGHT * (height_m or ASSUMED_HEIGHT_M))
+
+
+def height_of(bones_m: Floats) -> float:
+    """Returns the body height that segment lengths (L,) m imply."""
+    return float(np.median(bones_m / LENGTH_PER_HEIGHT))
+
+
+def bone_difference(a_m: Floats, b_m: Floats) -> float:
+    """Returns how different two people's segment lengths (L,) m are: 1 = as those of any two people in the mean."""
+    ratio = np.log(a_m / b_m) / RELATIVE_LENGTH_SD
+    return float(np.sqrt(np.mean(ratio**2) / 2))
