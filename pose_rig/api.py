@@ -16,8 +16,8 @@ from pose_rig.config import ASSUMED_HEIGHT_M, HEIGHT_RANGE_M, MAX_CAMERAS, Camer
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.time_steps import RESTART_AFTER_FAILURES, estimate_pose
 from pose_rig.humanoid.bones import Motion
 from pose_rig.humanoid.retarget import retarget as retarget_joints

@@ -13,7 +13,7 @@ from benchmarks.accuracy.similarity import Similarity, global_mm, mirrored, pa_m
 from benchmarks.accuracy.simulated_rigs import RigTake, camera_states
 from pose_rig.arrays import Floats
 from pose_rig.fusion.estimator import Estimator
-from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.geometry import angle_deg
 from pose_rig.graph import Engine
 from pose_rig.simulation.cameras import Cameras

@@ -15,22 +15,22 @@ from pose_rig.config import ASSUMED_HEIGHT_M, Config
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
 from pose_rig.fusion.camera_inputs import CameraInputs
-from pose_rig.fusion.camera_properties import CameraProperties
 from pose_rig.fusion.late_cameras import CompleteSamples
 from pose_rig.fusion.lifted_track import lifted_track
 from pose_rig.fusion.live_clocks import LiveClocks
 from pose_rig.fusion.people.people import People
-from pose_rig.fusion.person_tracker import PersonTracker
+from pose_rig.fusion.people.person_tracker import PersonTracker
 from pose_rig.fusion.pose.computation import Computations, alone
 from pose_rig.fusion.pose.hypothesis import Hypothesis
 from pose_rig.fusion.pose.observation import Observe
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.rig.camera_clocks import CameraClocks, recorded_clocks
+from pose_rig.fusion.rig.camera_properties import CameraProperties
 from pose_rig.fusion.rig.rig import Rig
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.fusion.rig.setup import setup_of
@@ -312,9 +312,9 @@ class Estimator:
     def steady_steps(self) -> int:
         """How many time steps can be computed with the cameras as they are, and learned together.
 
-        0 while the rig is not solved well, and while cameras disagree or move.
+        0 while the rig is not solved well, while cameras disagree or move, and where several people are tracked.
         """
-        return self._rig.steady_steps
+        return self._rig.steady_steps if self._config.people == 1 else 0
 
     @property
     def cameras_agree(self) -> bool:

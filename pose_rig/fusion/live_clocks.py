@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.self_solve import SolveTask
-from pose_rig.fusion.camera_properties import CameraProperties
 from pose_rig.fusion.lifted_track import lifted_track
 from pose_rig.fusion.pose.sync import Sample, SampleBuffer
 from pose_rig.fusion.rig.background import BackgroundCompute, BackgroundTask
+from pose_rig.fusion.rig.camera_properties import CameraProperties
 from pose_rig.fusion.rig.consistency import AVERAGING_TIME_S
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_steps import OffsetStep

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose_messages import pose_message, refined_messages
 from pose_rig.fusion.publisher import Publisher
 from pose_rig.fusion.rig.camera_clocks import CameraClocks

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.skeleton import joint_set
 from pose_rig.wire.messages import MAX_COORDINATE_M, MAX_COORDINATE_PX, Pose3D, Refined2D
 from pose_rig.wire.precision import SCORE_STEP, XY_STEP_PX, quantize, truncate_mantissa

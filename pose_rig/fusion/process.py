@@ -110,6 +110,8 @@ def fuse_files(
     In one pass, ``collecting_s`` is as in `FileClock`.
     """
     names = [camera.name for camera in job.config.camera]
+    if job.config.people > 1:  # the identities of a time step depend on those before it
+        recorded = None
     if job.config.passes == 1:
         fuse_once(names, sources, estimator, output, stop, FileClock(collecting_s=collecting_s))
         return

@@ -14,8 +14,8 @@ from pose_rig.fusion.commands import apply_all
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.late_cameras import CompleteSamples
 from pose_rig.fusion.pose.computation import NUMERIC_ERRORS, Computations, alone
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.sync import Sample, SampleBuffer
-from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose_messages import is_publishable
 from pose_rig.wire.jobs import Stop
 

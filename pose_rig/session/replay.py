@@ -49,6 +49,8 @@ def main(
         output = FusionOutput(fusion, estimator, publisher, open_poses(fusion), engine)
         playback = Playback(job.realtime, stop)
         output.expect(total := total_frames(session, job))
+        if fusion.config.people > 1:
+            recorded = None
         followed = recorded if job.exact and job.follows else None
         if recorded is not None and (followed or (fusion.config.passes == 2 and not fusion.config.exact)):
             recorded.start(total or 0)

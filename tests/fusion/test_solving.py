@@ -14,8 +14,8 @@ from pose_rig.arrays import Floats
 from pose_rig.config import Config
 from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
 from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.geometry import angle_deg, rotation_from_vector
 from pose_rig.graph import Engine

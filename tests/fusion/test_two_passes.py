@@ -11,7 +11,7 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.clocks import FileClock
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.message_file import MessageFile
-from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.time_steps import time_steps
 from pose_rig.fusion.two_passes import TwoPasses
 from pose_rig.graph import Engine

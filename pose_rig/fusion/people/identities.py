@@ -1,4 +1,4 @@
-"""Who is who over time: somebody who comes back after more than a moment is known again by their bones.
+"""Identities over time: a person who returns after more than a moment is recognised by their bones.
 
 Axes: L segment lengths.
 """
@@ -23,12 +23,12 @@ class Identities:
         return self._next - 1
 
     def leave(self, person: TrackedPerson) -> None:
-        """Remembers somebody who has left, if their bones were measured."""
+        """Remembers a person who has left, if their bones were measured."""
         if person.identity is not None and person.measured_bones_m is not None:
             self._left[person.identity] = person.measured_bones_m
 
     def of(self, person: TrackedPerson) -> int | None:
-        """Returns the identity of somebody new; None while their bones are to be measured first."""
+        """Returns the identity of a new person; None while their bones are to be measured first."""
         if not self._left:
             return self.next()
         measured_m = person.measured_bones_m

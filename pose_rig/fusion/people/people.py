@@ -2,7 +2,7 @@
 
 Until the rig is solved, one person is tracked, and the cameras are learned from them. In a solved rig, every person is
 expected somewhere in the room: a view's candidates are assigned to the people by that, and what is left over in several
-views is somebody new, or somebody who was lost.
+views is a new person, or one who was lost.
 
 Axes: V views, C candidates, P points (`segments.POINTS`).
 """
@@ -17,24 +17,24 @@ from pose_rig.arrays import Floats
 from pose_rig.config import Config
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution
-from pose_rig.fusion.camera_properties import CameraProperties
 from pose_rig.fusion.people.assignment import assign
 from pose_rig.fusion.people.identities import Identities
-from pose_rig.fusion.people.newcomers import Group, find_groups
+from pose_rig.fusion.people.new_people import Group, find_groups
+from pose_rig.fusion.people.person_tracker import PersonTracker
 from pose_rig.fusion.people.tracked_person import PersonStep, TrackedPerson, average_bones, height_of
-from pose_rig.fusion.person_tracker import PersonTracker
 from pose_rig.fusion.pose.computation import Computations, together
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED
 from pose_rig.fusion.pose.observation import Observation
 from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.rig.camera_properties import CameraProperties
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.graph import Engine
 
-SEARCH_INTERVAL_NS = 100_000_000  # between searches for somebody new
+SEARCH_INTERVAL_NS = 100_000_000  # between searches for new people
 LEAVES_AFTER_S = 2.0  # without a view that agrees
 SAME_PERSON_M = 0.25  # mean distance of points, nearer than two people can be
 CONFIRMED_AFTER_S = 0.3
-MIN_WELL_SEEN = 0.7  # share of the time steps, of somebody new who is confirmed
+MIN_WELL_SEEN = 0.7  # share of the time steps, of a new person who is confirmed
 DUPLICATE_M = 0.12  # mean distance of points, of two identities that are the same person
 DUPLICATE_AFTER_NS = 500_000_000
 
@@ -71,7 +71,7 @@ class People:
         rig: RigView,
         engine: Engine,
     ) -> Computations[list[PersonStep]]:
-        """Returns everybody at a time step; at least one person, who may be in no view.
+        """Returns all people at a time step; at least one person, who may be in no view.
 
         Arguments are those of `PersonTracker.estimate`.
         """
@@ -80,24 +80,21 @@ class People:
         if rig.solution is None:
             self._keep_first()
             return [(yield from self._people[0].estimate(observation, samples, cameras, rig, engine))]
-        everybody, usable = [*self._people, *self._new], replace(rig.solution.cameras, known=rig.known)
+        people, usable = [*self._people, *self._new], replace(rig.solution.cameras, known=rig.known)
         parts, free = self._parts(observation, rig.solution, usable)
         steps = together(
-            [
-                person.estimate(part, samples, cameras, rig, engine)
-                for person, part in zip(everybody, parts, strict=True)
-            ]
+            [person.estimate(part, samples, cameras, rig, engine) for person, part in zip(people, parts, strict=True)]
         )
-        for person, step in zip(everybody, steps, strict=True):
+        for person, step in zip(people, steps, strict=True):
             person.update(observation.t_ns, step, usable)
-        result = [(person, step) for person, step in zip(everybody, steps, strict=True) if person.identity is not None]
+        result = [(person, step) for person, step in zip(people, steps, strict=True) if person.identity is not None]
         self._confirm(observation.t_ns)
         self._remove(observation.t_ns)
         self._search(observation, free, usable)
         return [step for person, step in result if person in self._people]
 
     def _keep_first(self) -> None:
-        """Forgets everybody but the first person, and where they are: the rig is not solved."""
+        """Forgets all but the first person, and where they are: the rig is not solved."""
         for person in self._people[1:]:
             self._identities.leave(person)
         self._people, self._new = self._people[:1], []
@@ -106,9 +103,9 @@ class People:
     def _parts(
         self, observation: Observation, solution: RigSolution, cameras: Calibration
     ) -> tuple[list[Observation], NDArray[np.bool_]]:
-        """Returns everybody's candidates, and (C,) which are nobody's; those who are new choose last.
+        """Returns all people's candidates, and (C,) which are not assigned; those who are new choose last.
 
-        In views of which nobody has a candidate, as those of a camera that was moved, the first person may be anybody.
+        In views without an assigned candidate, as of a camera that was moved, the first person may be any of them.
         """
         t_ns, free = observation.t_ns, np.ones(len(observation.view), bool)
         rows: dict[int, NDArray[np.int64]] = {}
@@ -128,13 +125,13 @@ class People:
                 rows[id(person)] = own[own != UNASSIGNED]
                 free[rows[id(person)]] = False
         for person in [*self._people, *self._new]:
-            if id(person) not in rows:  # who was never in the solved rig may be anybody
+            if id(person) not in rows:  # who was never in the solved rig may be any of them
                 rows[id(person)] = np.flatnonzero(free)
                 free[:] = False
         first = self._people[0]
         owned = np.bincount(observation.view[~free], minlength=observation.views) > 0
-        anybody = np.flatnonzero(free & ~owned[observation.view])
-        rows[id(first)] = np.sort(np.concatenate([rows[id(first)], anybody]))
+        others = np.flatnonzero(free & ~owned[observation.view])
+        rows[id(first)] = np.sort(np.concatenate([rows[id(first)], others]))
         return [observation.part(rows[id(person)]) for person in [*self._people, *self._new]], free
 
     def _confirm(self, t_ns: int) -> None:
@@ -154,7 +151,7 @@ class People:
                 self._people = sorted([*self._people, person], key=lambda one: one.identity or 0)
 
     def _remove(self, t_ns: int) -> None:
-        """Removes people who have left, as long as somebody remains, and second identities of the same person."""
+        """Removes people who have left, as long as one remains, and second identities of the same person."""
         for person in list(self._people):
             if len(self._people) > 1 and person.lost_s(t_ns) > LEAVES_AFTER_S:
                 self._people.remove(person)
@@ -167,7 +164,7 @@ class People:
             self._apart_ns = t_ns
 
     def _same_person(self, t_ns: int) -> TrackedPerson | None:
-        """Returns who is in the same place as somebody else: the one whom fewer views show, or the later one."""
+        """Returns who is in the same place as another person: the one that fewer views show, or the later one."""
         places = [(person, place) for person in self._people if (place := person.expected(t_ns)) is not None]
         for i, (one, here) in enumerate(places):
             for other, there in places[i + 1 :]:
@@ -176,7 +173,7 @@ class People:
         return None
 
     def _search(self, observation: Observation, free: NDArray[np.bool_], cameras: Calibration) -> None:
-        """Finds somebody new, or somebody who was lost, among the candidates that are nobody's."""
+        """Finds new people, and people who were lost, among the candidates that are not assigned."""
         t_ns = observation.t_ns
         if 0 <= t_ns - self._searched_ns < SEARCH_INTERVAL_NS:
             return
@@ -186,7 +183,7 @@ class People:
         if room + len(weak) <= 0:
             return
         for group in find_groups(observation, free, cameras, room + len(weak)):
-            if self._is_somebody(group, t_ns):
+            if self._is_tracked(group, t_ns):
                 continue
             lost = self._lost(group, weak, t_ns)
             if lost is not None:
@@ -199,8 +196,8 @@ class People:
                 person.move_to(t_ns, group.points)
                 self._new.append(person)
 
-    def _is_somebody(self, group: Group, t_ns: int) -> bool:
-        """Whether a group is somebody who is tracked well already."""
+    def _is_tracked(self, group: Group, t_ns: int) -> bool:
+        """Whether a group is a person who is tracked well already."""
         return any(
             not person.is_weak(t_ns)
             and (place := person.expected(t_ns)) is not None

@@ -13,15 +13,15 @@ from pose_rig.config import ASSUMED_HEIGHT_M, Config
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, RELATIVE_LENGTH_SD
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution
-from pose_rig.fusion.camera_properties import CameraProperties
 from pose_rig.fusion.people.bone_lengths import BoneLengths
-from pose_rig.fusion.person_tracker import PersonTracker
+from pose_rig.fusion.people.person_tracker import PersonTracker
 from pose_rig.fusion.pose.computation import Computations
 from pose_rig.fusion.pose.hypothesis import Hypothesis
 from pose_rig.fusion.pose.observation import Observation
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.solved_pose import MIN_AGREEMENT, SolvedPose
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.rig.camera_properties import CameraProperties
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.graph import Engine
 
@@ -49,7 +49,7 @@ class TrackedPerson:
     """A person.
 
     Args:
-        identity: Their number; None for somebody who was just detected.
+        identity: Their number; None for a person who was just detected.
         config: The configuration of the rig.
         began_ns: When they were detected first.
 
@@ -59,7 +59,7 @@ class TrackedPerson:
         began_ns: As above.
         views: How many views agreed at the last time step.
         steps: Time steps since ``began_ns``, well_seen: those of them at which two views or more agreed.
-        bones_m: (L,) segment lengths; None = those of the person from whom the rig was solved.
+        bones_m: (L,) segment lengths; None = those with which the rig was solved.
     """
 
     def __init__(self, identity: int | None, config: Config, began_ns: int = 0) -> None:

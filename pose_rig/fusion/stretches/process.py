@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
 from pose_rig.fusion.estimator import FixedCameras
-from pose_rig.fusion.person_tracker import PersonTracker
+from pose_rig.fusion.people.person_tracker import PersonTracker
 from pose_rig.fusion.rig.solver_process import SINGLE_THREADED
 from pose_rig.fusion.stretches.stretches import FusedStep, SampledStep, Stretches
 from pose_rig.graph import Engine

@@ -19,11 +19,11 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.estimator import Estimator, Evidence
 from pose_rig.fusion.late_cameras import CompleteSamples
-from pose_rig.fusion.person_tracker import PersonTracker
+from pose_rig.fusion.people.person_tracker import PersonTracker
 from pose_rig.fusion.pose.computation import together
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.time_steps import Failures, TimeStep, estimate_pose, pose_computations
 
 WARM_UP_NS = 400_000_000  # of which nothing is used

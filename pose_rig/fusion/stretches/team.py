@@ -10,7 +10,7 @@ import numpy as np
 
 from pose_rig.errors import PoseRigError
 from pose_rig.fusion.estimator import FixedCameras
-from pose_rig.fusion.person_tracker import PersonTracker
+from pose_rig.fusion.people.person_tracker import PersonTracker
 from pose_rig.fusion.stretches.process import OpenEngine, StretchProcess
 from pose_rig.fusion.stretches.stretches import (
     MAX_STEPS,

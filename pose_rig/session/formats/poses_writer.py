@@ -21,9 +21,9 @@ from pose_rig.atomic_file import atomic_file, partial_path
 from pose_rig.config import ASSUMED_HEIGHT_M
 from pose_rig.errors import PoseRigError, SaveError
 from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.rig.camera_clocks import CameraClocks
 from pose_rig.session.formats.poses_file import unsolved_cameras, write_arrays
 from pose_rig.session.formats.row_file import RowFile, RowHeader, read_rows

@@ -27,8 +27,8 @@ from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.clocks import FileClock
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.message_file import MessageFile
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.time_steps import time_steps
 from pose_rig.fusion.two_passes import TwoPasses
 from pose_rig.geometry import angle_deg

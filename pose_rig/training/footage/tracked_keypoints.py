@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.skeleton import MIRROR, J, Landmarks
 
 MIN_INLIER = 0.5  # probability above which a detection counts as an inlier

@@ -16,7 +16,7 @@ from pose_rig.fusion.calibration.vertical import (
     vertical_from_cameras,
 )
 from pose_rig.fusion.estimator import Estimator
-from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.graph import Engine

@@ -6,10 +6,10 @@ import msgspec
 import numpy as np
 
 from pose_rig.config import CameraConfig
-from pose_rig.fusion.camera_properties import CameraProperties
 from pose_rig.fusion.live_clocks import CHECK_AFTER_S, INTERVALS_NS, MAX_CHECK_S, REFINED_NS, LiveClocks
 from pose_rig.fusion.pose.sync import SampleBuffer
 from pose_rig.fusion.rig.background import BackgroundCompute
+from pose_rig.fusion.rig.camera_properties import CameraProperties
 from pose_rig.fusion.synchronisation.camera_clock import CameraClock
 from pose_rig.fusion.synchronisation.clock_steps import OffsetStep
 from pose_rig.fusion.synchronisation.live_comparison import Comparison, ComparisonTask

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.graph import Engine, GraphInput, GraphOutput
 from pose_rig.skeleton import INDEX, MIRROR

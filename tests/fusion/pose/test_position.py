@@ -5,8 +5,8 @@ import numpy as np
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.graph import Engine
 from pose_rig.skeleton import JOINT_SET, J

@@ -6,9 +6,9 @@ import pytest
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose.uncertainty import RELATIVE_DISTANCE_SD, SINGLE_VIEW_SD_M, inflate_covariance
-from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.graph import Engine
 from pose_rig.simulation.noise import detect

@@ -8,8 +8,8 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.camera_report import BEING_PLACED, NOT_PLACED, PLACING_TIMEOUT_S
 from pose_rig.geometry import angle_deg, rotation_from_vector

@@ -7,8 +7,8 @@ import pytest
 from pose_rig.config import FOCAL_PER_LARGER_SIDE, CameraConfig, Config, SolvedCamera
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.self_solve import self_solve
-from pose_rig.fusion.camera_properties import CameraProperties
 from pose_rig.fusion.rig.background import BackgroundCompute
+from pose_rig.fusion.rig.camera_properties import CameraProperties
 from pose_rig.fusion.rig.setup import earlier_solution, setup_of
 
 QUARTER = ((0.0, 0.0, -1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))

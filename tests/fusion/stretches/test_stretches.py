@@ -8,8 +8,8 @@ import pytest
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.stretches.stretches import MIN_STEPS, SampledStep, Smoothing, Stretches
 from pose_rig.graph import Engine, GraphInput, GraphOutput
 from pose_rig.simulation.noise import detect

@@ -8,7 +8,7 @@ import pytest
 
 from pose_rig.errors import PoseRigError
 from pose_rig.fusion.estimator import FixedCameras
-from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.stretches.recorded_steps import RecordedSteps
 from pose_rig.fusion.stretches.stretches import FusedStep
 from pose_rig.fusion.stretches.team import MIN_SHARE, MIN_STEPS_FOR_PROCESSES, Processes, Team

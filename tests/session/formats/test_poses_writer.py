@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from pose_rig.atomic_file import partial_path
 from pose_rig.errors import PoseRigError, SaveError
 from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.intrinsics import Intrinsics
 from pose_rig.session.formats.poses_writer import PosesFileWriter, recover_poses
 from pose_rig.skeleton import JOINTS, J, Landmarks, landmarks

@@ -12,7 +12,6 @@ from pose_rig.arrays import Floats
 from pose_rig.config import ASSUMED_HEIGHT_M, Config
 from pose_rig.fusion.calibration.body_scale import BodyScale
 from pose_rig.fusion.calibration.self_solve import RigSolution
-from pose_rig.fusion.camera_properties import CameraProperties
 from pose_rig.fusion.pose.association import DataAssociation
 from pose_rig.fusion.pose.cold_frame import ColdFrame
 from pose_rig.fusion.pose.computation import Computations
@@ -21,11 +20,12 @@ from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.lifts import camera_from_body, own_lifts, reproject
 from pose_rig.fusion.pose.motion import PersonMotion
 from pose_rig.fusion.pose.observation import Observation
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.solved_pose import SolvedPose, solved_pose
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose.uncertainty import inflate_covariance
-from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.rig.camera_properties import CameraProperties
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.geometry import nearest_rotation, unrectify_ideal
 from pose_rig.graph import Engine

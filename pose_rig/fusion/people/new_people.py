@@ -65,7 +65,7 @@ def find_groups(observation: Observation, free: NDArray[np.bool_], cameras: Cali
 
     Args:
         observation: The candidates.
-        free: (C,) those that are nobody's.
+        free: (C,) those that are not assigned.
         cameras: The rig.
         most: How many are wanted.
     """
