@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.simulation.cameras import Cameras
 from pose_rig.simulation.noise import drift
