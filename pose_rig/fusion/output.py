@@ -144,18 +144,18 @@ class FusionOutput:
         """Counts a message or a time step that could not be used."""
         self._meter.count_dropped(reason)
 
-    def publish(self, step: TimeStep, recorded: Pose3D | None = None) -> Pose3D | None:
-        """Publishes and saves the poses of a time step, and returns the message of the first person; None without one.
+    def publish(self, step: TimeStep, recorded: Pose3D | None = None) -> Sequence[Pose3D]:
+        """Publishes and saves the poses of a time step, and returns their messages, one for each person.
 
         Args:
             step: The time step.
-            recorded: The pose of the run that is replayed: its number and age are kept.
+            recorded: A pose of the run that is replayed: its number and age are kept.
         """
         if recorded is not None:
             self._next_index = recorded.index
         if step.pose is None:
             self.reject(step.failure)
-            return None
+            return ()
         started_ns = time.perf_counter_ns()
         age_ns = self._age_ns(step) if recorded is None else recorded.age_ns
         self._newest_ns = step.t_ns
@@ -181,7 +181,7 @@ class FusionOutput:
         stages_ns = {"sync": step.sync_ns, "fuse": step.estimate_ns, "send": time.perf_counter_ns() - started_ns}
         self._meter.count_sent(age_ns / 1e6, {stage: ns / 1e6 for stage, ns in stages_ns.items()})
         self._next_index += 1
-        return messages[0]
+        return messages
 
     def report(self, skipped: int = 0) -> None:
         """Publishes the state of rig and process, every `FUSION_REPORT_S` and when the mode changes.

@@ -3,7 +3,7 @@
 Axes: T time steps, V views, P people, K landmarks, J = 17 joints.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,23 +24,27 @@ from pose_rig.wire.messages import CameraState
 MAX_DISTANCE_PERIODS = 1.0  # of a frame from the time of the pose
 
 
-def view_arrays(session: Session, poses: Poses) -> dict[str, NDArray[Any]]:
+def view_arrays(session: Session, people: Sequence[Poses]) -> dict[str, NDArray[Any]]:
     """Returns the arrays of a poses file with a views axis, as far as a session contains them.
 
-    ``xy`` is from the frame nearest to the pose, of the person nearest to the refined 2D.
+    Rows are those of one person after the other. ``xy`` is from the frame nearest to the pose, of the detected person
+    nearest to the refined 2D; where several people are tracked, there is none without refined 2D.
     """
-    refined = [_refined_at(session.refined(camera), poses.t_ns) for camera in session.cameras]
+    refined = [{one.person: one for one in session.refined_people(camera)} for camera in session.cameras]
+    alone = {person for camera in refined for person in camera} | {one.person for one in people} == {people[0].person}
     states = session.rig_states()
     known = {camera.name: camera for camera in states[-1].cameras} if states else {}
     keypoints = [_keypoints_of(session, camera, known.get(camera)) for camera in session.cameras]
     names = next((one.landmarks for one in keypoints if one is not None), ("none",))
-    pairs = [_followed(one, poses.t_ns, places, names) for one, places in zip(keypoints, refined, strict=True)]
+    places = [np.concatenate([_refined_at(camera.get(one.person), one.t_ns) for one in people]) for camera in refined]
+    t_ns = np.concatenate([one.t_ns for one in people])
+    pairs = [_followed(one, t_ns, xy, names, alone=alone) for one, xy in zip(keypoints, places, strict=True)]
     return {
         "cameras": np.array(session.cameras),
         "landmarks": np.array(names),
         "xy": np.stack([xy for xy, _ in pairs], 1),
         "xy_score": np.stack([score for _, score in pairs], 1),
-        "xy_refined": np.stack(refined, 1),
+        "xy_refined": np.stack(places, 1),
         **_cameras(session, known),
     }
 
@@ -54,18 +58,28 @@ def _keypoints_of(session: Session, camera: str, state: CameraState | None) -> C
     return keypoints if state is None else replace(keypoints, t_ns=clock_of(state).rig_times_ns(keypoints.t_ns))
 
 
-def _refined_at(refined: CameraRefined, t_ns: NDArray[np.int64]) -> NDArray[np.float32]:
+def _refined_at(refined: CameraRefined | None, t_ns: NDArray[np.int64]) -> NDArray[np.float32]:
     """Returns (T,J,2) refined 2D at exactly these times, NaN where there is none."""
     out = np.full((len(t_ns), J, 2), np.nan, np.float32)
+    if refined is None:
+        return out
     _, rows, refined_rows = np.intersect1d(t_ns, refined.t_ns, return_indices=True)
     out[rows] = refined.xy[refined_rows]
     return out
 
 
 def _followed(
-    keypoints: CameraKeypoints | None, t_ns: NDArray[np.int64], places: NDArray[np.float32], names: tuple[str, ...]
+    keypoints: CameraKeypoints | None,
+    t_ns: NDArray[np.int64],
+    places: NDArray[np.float32],
+    names: tuple[str, ...],
+    *,
+    alone: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Returns (T,K,2) and (T,K) the detections of the tracked person."""
+    """Returns (T,K,2) and (T,K) the detections of the tracked person.
+
+    Where no joint is refined, they are those of the first detected person if the tracked one is ``alone``, else none.
+    """
     xy = np.full((len(t_ns), len(names), 2), np.nan, np.float32)
     score = np.zeros((len(t_ns), len(names)), np.float32)
     if keypoints is None or not keypoints.xy.shape[1] or keypoints.landmarks != names:
@@ -74,7 +88,8 @@ def _followed(
     period_ns = float(np.median(np.diff(frames_ns))) if len(frames_ns) > 1 else np.inf
     before, after = neighbours(frames_ns, t_ns)
     nearest = np.where(t_ns - frames_ns[before] <= frames_ns[after] - t_ns, before, after)
-    near = np.flatnonzero(np.abs(frames_ns[nearest] - t_ns) <= MAX_DISTANCE_PERIODS * period_ns)
+    is_known = np.abs(frames_ns[nearest] - t_ns) <= MAX_DISTANCE_PERIODS * period_ns
+    near = np.flatnonzero(is_known if alone else is_known & np.isfinite(places).any((1, 2)))
     rows = nearest[near]
     joints, joints_score = landmark_set(keypoints.schema).to_joints(keypoints.xy[rows], keypoints.score[rows])
     distance = np.linalg.norm(joints - places[near][:, None], axis=-1)

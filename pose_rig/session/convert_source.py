@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pose_rig.errors import SessionError
+from pose_rig.errors import SessionError, UsageError
 from pose_rig.humanoid.bones import Motion
 from pose_rig.session.formats.bone_names import BoneNaming
 from pose_rig.session.formats.markers import MarkerNaming
+from pose_rig.session.formats.people import at_common_times, rate_of
 from pose_rig.session.formats.poses import Poses, check_range
-from pose_rig.session.formats.poses_file import read_poses
+from pose_rig.session.formats.poses_file import read_people
 from pose_rig.session.reader import Session
 
 
@@ -25,6 +26,7 @@ class ConvertOptions:
         bone_names: Bone names in BVH and glTF.
         bvh_scale: Units of a BVH per metre.
         markers: Marker names in TRC and C3D.
+        person: Identity of the only one who is converted; None = all.
     """
 
     rate_hz: float | None = None
@@ -33,6 +35,7 @@ class ConvertOptions:
     bone_names: BoneNaming = "vrm"
     bvh_scale: float = 100.0
     markers: MarkerNaming = "opensim"
+    person: int | None = None
 
 
 class ConvertSource:
@@ -76,39 +79,62 @@ class ConvertSource:
         return [] if self._session is None else self._session.warnings
 
     @cached_property
-    def poses(self) -> Poses:
-        """The poses of the range.
+    def people(self) -> list[Poses]:
+        """The poses of each person who is converted, in the range, in ascending order of identity.
 
         Raises:
             PoseRigError: There are none, or none with a person.
+            UsageError: The person who was asked for is not tracked there.
         """
         part = self.options.from_s, self.options.to_s
         if self._session is not None:
-            poses = self._session.poses(*part)
+            people = self._session.people(*part)
         else:
-            poses = read_poses(self.path)
-            check_range(*part, float(poses.t_s[-1]) if len(poses) else 0.0)
-            poses = poses.between(*part)
-        if not len(poses) or not poses.tracked.any():
+            people = read_people(self.path)
+            t_ns = [t_ns for one in people if len(one) for t_ns in (one.t_ns[0], one.t_ns[-1])]
+            start_ns = min(t_ns, default=0)
+            check_range(*part, (max(t_ns, default=0) - start_ns) * 1e-9)
+            people = [one.between(*part, start_ns=start_ns) for one in people]
+        people = [one for one in people if len(one) and one.tracked.any()]
+        if not people:
             raise SessionError(f"No person is tracked in this part of {self.path}.", "Choose another part.")
-        return poses
+        return people if self.options.person is None else [self._chosen(people, self.options.person)]
 
-    @cached_property
-    def resampled(self) -> Poses:
-        """The poses at a constant rate."""
-        return self.poses.resampled(self.options.rate_hz)
+    def _chosen(self, people: list[Poses], person: int) -> Poses:
+        chosen = next((one for one in people if one.person == person), None)
+        if chosen is None:
+            known = ", ".join(str(one.person + 1) for one in people)
+            raise UsageError(
+                f"Person {person + 1} is not tracked in this part of {self.path}.", f"Choose from {known}."
+            )
+        return chosen
 
     @property
-    def rows(self) -> Poses:
-        """The poses for formats that need no constant rate: resampled only if a rate is given."""
-        return self.resampled if self.options.rate_hz else self.poses
+    def start_ns(self) -> int:
+        """Time of the first pose."""
+        return min(int(one.t_ns[0]) for one in self.people)
 
-    def motion(self, *, constant_rate: bool) -> Motion:
-        """Returns joint rotations; ``constant_rate`` resamples the poses before."""
+    @property
+    def rate_hz(self) -> float:
+        """Time steps per second of formats with a constant rate."""
+        return self.options.rate_hz or rate_of(self.people)
+
+    @cached_property
+    def resampled(self) -> list[Poses]:
+        """The poses of each person, all at the same times and a constant rate."""
+        return at_common_times(self.people, self.options.rate_hz)
+
+    @property
+    def rows(self) -> list[Poses]:
+        """The poses for formats that need no constant rate: resampled only if a rate is given."""
+        return self.resampled if self.options.rate_hz else self.people
+
+    def motions(self, *, constant_rate: bool) -> list[Motion]:
+        """Returns the joint rotations of each person; ``constant_rate`` resamples the poses before."""
         from pose_rig.humanoid.retarget import retarget
 
-        poses = self.resampled if constant_rate else self.rows
-        return retarget(poses.joints, poses.t_ns, poses.xyz, poses.score, height_m=poses.height_m)
+        people = self.resampled if constant_rate else self.rows
+        return [retarget(one.joints, one.t_ns, one.xyz, one.score, height_m=one.height_m) for one in people]
 
     def close(self) -> None:
         """Closes the session."""

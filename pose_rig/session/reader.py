@@ -19,7 +19,9 @@ from pose_rig.session.formats.message_arrays import (
     keypoint_arrays,
     pose_arrays,
     refined_arrays,
+    refined_of,
 )
+from pose_rig.session.formats.people import chosen
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.mcap.info import read_info
 from pose_rig.session.mcap.mcap_reader import RawMessage, read_messages
@@ -70,9 +72,10 @@ class Session:
 
     def __repr__(self) -> str:
         poses = self.topics.get(Pose3D.TOPIC, 0)
+        people = f" of up to {self.info.config.people} people" if self.info.config.people > 1 else ""
         cameras = f"{len(self.cameras)} cameras ({', '.join(self.cameras)})"
         duration = "closed" if self._file.closed else f"{self.duration_s:.1f} s"
-        return f"Session({str(self.path)!r}: {duration}, {cameras}, {poses} poses)"
+        return f"Session({str(self.path)!r}: {duration}, {cameras}, {poses} poses{people})"
 
     @property
     def damaged(self) -> int:
@@ -147,8 +150,26 @@ class Session:
             except MessageError:
                 self._bad_messages += 1
 
-    def poses(self, from_s: float | None = None, to_s: float | None = None) -> Poses:
-        """Returns the recorded poses.
+    def poses(self, from_s: float | None = None, to_s: float | None = None, *, person: int | None = None) -> Poses:
+        """Returns the recorded poses of one person.
+
+        Args:
+            from_s: As in `messages`.
+            to_s: As in `messages`.
+            person: Identity; None = the lowest there is.
+
+        Raises:
+            SessionError: There are none: the session was imported and not replayed, or there is no such person.
+        """
+        people = self.people(from_s, to_s)
+        poses = chosen(people, person)
+        if poses is None:
+            known = ", ".join(str(one.person) for one in people)
+            raise SessionError(f"There is no person {person} in this part of {self.path}.", f"It has {known}.")
+        return poses
+
+    def people(self, from_s: float | None = None, to_s: float | None = None) -> list[Poses]:
+        """Returns the recorded poses of each person, in ascending order of identity (`Poses.person`).
 
         Raises:
             SessionError: There are none: the session was imported, and not replayed.
@@ -164,8 +185,29 @@ class Session:
         topic = Keypoints2D.TOPIC + self._known(camera)
         return keypoint_arrays(camera, self._of(Keypoints2D, (topic,), from_s, to_s))
 
-    def refined(self, camera: str, from_s: float | None = None, to_s: float | None = None) -> CameraRefined:
-        """Returns the refined 2D poses of a camera; T = 0 if the session has no poses.
+    def refined(
+        self, camera: str, from_s: float | None = None, to_s: float | None = None, *, person: int | None = None
+    ) -> CameraRefined:
+        """Returns the refined 2D poses of one person in a camera; T = 0 if there are none.
+
+        Args:
+            camera: Its name.
+            from_s: As in `messages`.
+            to_s: As in `messages`.
+            person: Identity; None = the lowest that has poses in this part.
+
+        Raises:
+            SessionError: There is no such camera.
+        """
+        people = {one.person: one for one in self.refined_people(camera, from_s, to_s)}
+        if person is None:
+            person = 0 if 0 in people or not people else self._first_person(from_s, to_s)
+        return people.get(person, refined_of(person))
+
+    def refined_people(
+        self, camera: str, from_s: float | None = None, to_s: float | None = None
+    ) -> list[CameraRefined]:
+        """Returns the refined 2D poses of each person in a camera, in ascending order of identity.
 
         Raises:
             SessionError: There is no such camera.
@@ -237,6 +279,10 @@ class Session:
     ) -> Iterator[M]:
         found = self.messages(topics, from_s, to_s)
         return (message for message in found if isinstance(message, kind))
+
+    def _first_person(self, from_s: float | None, to_s: float | None) -> int:
+        """Returns the lowest identity of the poses in a part; 0 without poses."""
+        return min((pose.person for pose in self._of(Pose3D, (Pose3D.TOPIC,), from_s, to_s)), default=0)
 
     def _raw_messages(
         self, topics: Sequence[str], from_s: float | None, to_s: float | None, *, bus: bool = True

@@ -1,7 +1,7 @@
 """Fuses a session again: exactly as it was fused live, or every frame as files are fused."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from math import inf
 
@@ -9,7 +9,7 @@ from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.output import FusionOutput
 from pose_rig.fusion.process import RecordedSteps, background_compute, fuse_files, open_publisher
-from pose_rig.fusion.recorded_clock import RecordedClock
+from pose_rig.fusion.recorded_clock import RecordedClock, RecordedPoses, by_time_step
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.time_steps import time_steps
 from pose_rig.graph import Engine
@@ -60,7 +60,7 @@ def main(
         if job.exact:
             known = session.warnings  # which are shown before a replay begins
             rig = next((m for m in session.messages((RigState.TOPIC,)) if isinstance(m, RigState)), None)
-            messages = _in_time(session.messages(TOPICS), playback, _last_ns(session, job))
+            messages = _in_time(by_time_step(session.messages(TOPICS)), playback, _last_ns(session, job))
             result = repeat(messages, fusion, estimator, output, stop, rig, followed)
             notes = [*(warning for warning in session.warnings if warning not in known), *result]
         else:
@@ -75,7 +75,7 @@ def main(
 
 
 def repeat(
-    messages: Iterator[Message],
+    messages: Iterator[Message | RecordedPoses],
     job: FusionJob,
     estimator: Estimator,
     output: FusionOutput,
@@ -86,7 +86,7 @@ def repeat(
     """Publishes the poses of a recorded live run once more; returns how far they are from the recorded ones.
 
     Args:
-        messages: Those of the recording.
+        messages: Those of the recording, poses as of `by_time_step`.
         job: What the fusion does.
         estimator: Computes the poses.
         output: Publishes them.
@@ -102,10 +102,10 @@ def repeat(
     steps = time_steps if followed is None else followed.following
     for step in steps(cameras, clock, estimator, stop):
         if step is not None:
-            pose = clock.poses.popleft()
+            poses = clock.poses.popleft()
             if clock.follows_from_ns is not None:
                 comparison.follows(clock.follows_from_ns)
-            comparison.compare(pose, output.publish(step, pose))
+            comparison.compare(poses, output.publish(step, poses[0]))
         output.report()
     return comparison.summary()
 
@@ -115,17 +115,26 @@ def total_frames(session: Session, job: ReplayJob) -> int | None:
     if job.from_s is not None or job.to_s is not None:
         return None
     if job.exact:
-        return session.topics.get(Pose3D.TOPIC, 0)
+        poses = session.topics.get(Pose3D.TOPIC, 0)
+        return poses if job.fusion.config.people == 1 else _time_steps(session)
     return max((session.topics.get(Keypoints2D.TOPIC + camera, 0) for camera in session.cameras), default=0)
 
 
-def _in_time(messages: Iterator[Message], playback: Playback, last_ns: float) -> Iterator[Message]:
-    """Yields messages up to the last pose wanted; the frames that directly follow a pose are part of it."""
+def _time_steps(session: Session) -> int:
+    """Returns the number of time steps that have poses."""
+    return sum(isinstance(one, tuple) for one in by_time_step(session.messages((Pose3D.TOPIC,))))
+
+
+def _in_time(
+    messages: Iterable[Message | RecordedPoses], playback: Playback, last_ns: float
+) -> Iterator[Message | RecordedPoses]:
+    """Yields messages up to the last poses wanted; the frames that directly follow a pose are part of it."""
     for message in messages:
-        if isinstance(message, Pose3D):
-            if message.t_ns > last_ns:
+        if isinstance(message, tuple):
+            t_ns = message[0].t_ns
+            if t_ns > last_ns:
                 return
-            playback.wait(message.t_ns)
+            playback.wait(t_ns)
         yield message
 
 

@@ -1,6 +1,7 @@
 """How far the poses of a replay are from those of the recording."""
 
 from array import array
+from collections.abc import Sequence
 from statistics import median
 
 import numpy as np
@@ -26,8 +27,15 @@ class ReplayComparison:
         if self._follows_from_ns is None:
             self._follows_from_ns = t_ns
 
-    def compare(self, recorded: Pose3D, pose: Pose3D | None) -> None:
-        """Adds a recorded pose and the replayed one, None if none could be computed."""
+    def compare(self, recorded: Sequence[Pose3D], replayed: Sequence[Pose3D]) -> None:
+        """Adds the poses of a time step, one for each person; none are replayed if none could be computed."""
+        of_person = {pose.person: pose for pose in replayed}
+        for pose in recorded:
+            self._compare(pose, of_person.pop(pose.person, None))
+        self._compared += len(of_person)
+        self._other_mode += len(of_person)  # people who were not in the recording
+
+    def _compare(self, recorded: Pose3D, pose: Pose3D | None) -> None:
         self._compared += 1
         self._first_ns = recorded.t_ns if self._first_ns is None else self._first_ns
         if pose is None or (pose.mode, pose.tracking) != (recorded.mode, recorded.tracking):

@@ -16,6 +16,7 @@ from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.output import FusionOutput
 from pose_rig.fusion.process import background_compute, main
 from pose_rig.fusion.publisher import Publisher
+from pose_rig.fusion.recorded_clock import by_time_step
 from pose_rig.graph import Engine
 from pose_rig.session.formats.poses_writer import open_poses
 from pose_rig.session.replay import repeat
@@ -287,7 +288,7 @@ def replayed(engine: Engine, config: Config, record: Sequence[Message], save: Pa
         job = FusionJob(rig, (), "")
         estimator = Estimator(rig, engine, background)
         output = FusionOutput(job, estimator, publisher, open_poses(job), engine)
-        output.finish(repeat(iter(record), job, estimator, output, threading.Event()))
+        output.finish(repeat(by_time_step(record), job, estimator, output, threading.Event()))
         received: list[Message] = []
         while not received or not isinstance(received[-1], Health) or received[-1].state != "ended":
             got = listener.receive(5000)

@@ -14,7 +14,7 @@ from tests.session.recorded import FRAME_NS, START_NS, frame, pose, rig_of, talk
 
 def read(path: Path) -> dict[str, NDArray[Any]]:
     with Session(path) as session:
-        return view_arrays(session, session.poses())
+        return view_arrays(session, session.people())
 
 
 def test_shapes_and_what_is_known(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ Axes: T frames, M markers.
 """
 
 import errno
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy as np
 from pose_rig.atomic_file import output_file
 from pose_rig.errors import UsageError
 from pose_rig.installer import requires_extra
-from pose_rig.session.formats.markers import MarkerNaming, Markers
+from pose_rig.session.formats.markers import MarkerNaming, Markers, prefix
+from pose_rig.session.formats.people import People, as_people
 from pose_rig.session.formats.poses import Poses
 
 MM_PER_M = 1000.0
@@ -21,10 +23,10 @@ MAX_FRAMES = 65535  # 16 bits; ezc3d and c3d ignore the extension fields of some
 POINT_BYTES = 16
 
 
-def write_c3d(path: Path, poses: Poses, rate_hz: float | None = None, naming: MarkerNaming = "opensim") -> Markers:
+def write_c3d(path: Path, people: People, rate_hz: float | None = None, naming: MarkerNaming = "opensim") -> Markers:
     """Writes the joints as points: millimetres, y up, gaps as NaN with residual −1; returns the markers.
 
-    ``rate_hz`` = None keeps the rate of the poses.
+    ``rate_hz`` = None keeps the rate of the poses. Markers of several people have a `prefix`, which is in SUBJECTS.
 
     The origin of the scale is written to POINT:DESCRIPTIONS and to SUBJECTS:HEIGHT_ASSUMED.
 
@@ -32,7 +34,8 @@ def write_c3d(path: Path, poses: Poses, rate_hz: float | None = None, naming: Ma
         PoseRigError: ezc3d is not installed, the file cannot be written, or there are fewer than two poses.
         UsageError: The rate is not a positive number, or there are too many frames for the format.
     """
-    markers = Markers.from_poses(poses, rate_hz, naming)
+    people = as_people(people)
+    markers = Markers.from_poses(people, rate_hz, naming)
     frames, count = markers.xyz.shape[:2]
     if frames > MAX_FRAMES:
         raise UsageError(
@@ -40,7 +43,7 @@ def write_c3d(path: Path, poses: Poses, rate_hz: float | None = None, naming: Ma
             f"{markers.rate_hz:g} Hz; there are {frames}.",
             "Write it in parts with --start and --end, at a lower --rate, or as TRC.",
         )
-    content = _content(markers, poses)
+    content = _content(markers, people)
     with output_file(path) as partial:
         content.write(str(partial))  # does not report errors
         if partial.stat().st_size < frames * count * POINT_BYTES:
@@ -48,7 +51,7 @@ def write_c3d(path: Path, poses: Poses, rate_hz: float | None = None, naming: Ma
     return markers
 
 
-def _content(markers: Markers, poses: Poses) -> Any:
+def _content(markers: Markers, people: Sequence[Poses]) -> Any:
     with requires_extra("C3D", "files"):
         import ezc3d
     content = ezc3d.c3d()
@@ -61,10 +64,16 @@ def _content(markers: Markers, poses: Poses) -> Any:
     point["RATE"]["value"] = [markers.rate_hz]
     point["UNITS"]["value"] = ["mm"]
     point["LABELS"]["value"] = list(markers.names)
-    point["DESCRIPTIONS"]["value"] = [markers.scale] * len(markers.names)
+    point["DESCRIPTIONS"]["value"] = list(markers.heights)
     content.add_parameter("POINT", "X_SCREEN", ["+X"])
     content.add_parameter("POINT", "Y_SCREEN", ["+Y"])
     content.add_parameter("MANUFACTURER", "SOFTWARE", ["pose-rig"])
-    content.add_parameter("SUBJECTS", "HEIGHT_M", [float(poses.height_m)])
-    content.add_parameter("SUBJECTS", "HEIGHT_ASSUMED", [int(poses.height_assumed)])
+    content.add_parameter("SUBJECTS", "HEIGHT_M", [float(one.height_m) for one in people])
+    content.add_parameter("SUBJECTS", "HEIGHT_ASSUMED", [int(one.height_assumed) for one in people])
+    if len(people) > 1:
+        prefixes = [prefix(one.person) for one in people]
+        content.add_parameter("SUBJECTS", "USED", [len(people)])
+        content.add_parameter("SUBJECTS", "USES_PREFIXES", [1])
+        content.add_parameter("SUBJECTS", "NAMES", [name.rstrip("_") for name in prefixes])
+        content.add_parameter("SUBJECTS", "LABEL_PREFIXES", prefixes)
     return content

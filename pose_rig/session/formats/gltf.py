@@ -1,4 +1,4 @@
-"""Motion as glTF 2.0: a skeleton, one animation, and a simple mesh that is visible in every viewer.
+"""Motion as glTF 2.0: a skeleton per person, one animation, and a simple mesh that is visible in every viewer.
 
 glTF has the axes and the unit of ``rig``, and needs no constant rate.
 """
@@ -6,6 +6,8 @@ glTF has the axes and the unit of ``rig``, and needs no constant rate.
 import base64
 import json
 import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,28 @@ VERTICES, TRIANGLES = 34962, 34963
 BINARY_CHUNK = b"BIN\0"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MovingPerson:
+    """One person in a glTF file.
+
+    Attributes:
+        motion: The motion.
+        height_m: Body height that sets the scale; written to ``asset.extras``.
+        height_assumed: Whether it is the default rather than given; likewise.
+        name: Of the figure, where there are several people: a node of this name has the skeleton.
+    """
+
+    motion: Motion
+    height_m: float
+    height_assumed: bool
+    name: str = ""
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        """The body height."""
+        return {"height_m": self.height_m, "height_assumed": self.height_assumed}
+
+
 def write_gltf(
     path: Path,
     motion: Motion,
@@ -35,39 +59,47 @@ def write_gltf(
     names: BoneNaming = "vrm",
     title: str = "pose-rig",
 ) -> None:
-    """Writes a motion as glTF.
+    """Writes the motion of one person as glTF; arguments and errors as `write_people_gltf`."""
+    write_people_gltf(path, [MovingPerson(motion, height_m, height_assumed)], names=names, title=title)
+
+
+def write_people_gltf(
+    path: Path, people: Sequence[MovingPerson], *, names: BoneNaming = "vrm", title: str = "pose-rig"
+) -> None:
+    """Writes the motions of people as glTF, with a figure for each.
 
     Args:
         path: ``.glb`` (one binary file) or ``.gltf`` (one text file); replaced when finished.
-        motion: The motion.
-        height_m: Body height that sets the scale; written to ``asset.extras``.
-        height_assumed: Whether it is the default rather than given; likewise.
+        people: The people.
         names: Bone names.
         title: Name of the animation.
 
     Raises:
         UsageError: The path has another suffix.
-        PoseRigError: The motion is empty, or the file cannot be written.
+        PoseRigError: A motion is empty, or the file cannot be written.
     """
     if path.suffix not in (".glb", ".gltf"):
         raise UsageError(f"{path} has no suffix of a glTF file.", "Use .glb or .gltf.")
-    if len(motion.t_ns) == 0:
+    if any(len(one.motion.t_ns) == 0 for one in people):
         raise PoseRigError(f"There is no motion to write to {path}.", "Choose a part with a person.")
-    bones = named_bones(motion.rest, names)
-    data = _Data()
+    data, start_ns = _Data(), min(int(one.motion.t_ns[0]) for one in people)
+    figures = _Figures(names, start_ns, data)
+    for one in people:
+        figures.add(one)
+    extras = people[0].extras if len(people) == 1 else {"people": [{"name": one.name, **one.extras} for one in people]}
     document = {
         "asset": {
             "version": "2.0",
             "generator": f"pose-rig {version('pose-rig')}",
-            "extras": {"unit": "m", "height_m": height_m, "height_assumed": height_assumed},
+            "extras": {"unit": "m", **extras},
         },
         "scene": 0,
-        "scenes": [{"nodes": [0, len(bones)]}],
-        "nodes": [*_nodes(bones), {"name": "Figure", "mesh": 0, "skin": 0}],
-        "skins": [_skin(bones, data)],
-        "meshes": [_mesh(bones, data)],
+        "scenes": [{"nodes": figures.roots}],
+        "nodes": figures.nodes,
+        "skins": figures.skins,
+        "meshes": figures.meshes,
         "materials": [{"pbrMetallicRoughness": {"baseColorFactor": [0.55, 0.6, 0.7, 1], "metallicFactor": 0}}],
-        "animations": [{"name": title, **_animation(bones, motion, data)}],
+        "animations": [{"name": title, "samplers": figures.samplers, "channels": figures.channels}],
         "accessors": data.accessors,
         "bufferViews": data.views,
         "buffers": [{"byteLength": len(data.bytes)}],
@@ -111,26 +143,65 @@ class _Data:
         return len(self.accessors) - 1
 
 
-def _nodes(bones: list[NamedBone]) -> list[dict[str, Any]]:
-    """Returns the bones in T-pose."""
+class _Figures:
+    """The parts of a document that people have, in its order: bones and mesh of the first, of the second and so on."""
+
+    def __init__(self, names: BoneNaming, start_ns: int, data: _Data) -> None:
+        self._names, self._start_ns, self._data = names, start_ns, data
+        self.roots: list[int] = []
+        self.nodes: list[dict[str, Any]] = []
+        self.skins: list[dict[str, Any]] = []
+        self.meshes: list[dict[str, Any]] = []
+        self.samplers: list[dict[str, Any]] = []
+        self.channels: list[dict[str, Any]] = []
+
+    def add(self, person: MovingPerson) -> None:
+        """Adds a person."""
+        bones, first, number = named_bones(person.motion.rest, self._names), len(self.nodes), len(self.skins)
+        label = f"{person.name}_" if person.name else ""
+        self.nodes += [*_nodes(bones, first), {"name": f"{label}Figure", "mesh": number, "skin": number}]
+        root, mesh = first, first + len(bones)
+        if person.name:  # so that the bones of each have a path of their own
+            root = len(self.nodes)
+            self.nodes.append({"name": person.name, "children": [first]})
+        self.roots += [root, mesh]
+        self.skins.append(_skin(bones, self._data, first, label))
+        self.meshes.append(_mesh(bones, self._data, label))
+        self._animate(bones, person.motion, first)
+
+    def _animate(self, bones: list[NamedBone], motion: Motion, first: int) -> None:
+        """Adds the rotations of the bones and the translation of the hips."""
+        data = self._data
+        times = data.add((motion.t_ns - self._start_ns) * 1e-9, limits=True)
+        outputs = [(first, "translation", data.add(motion.root))]
+        for index, bone in enumerate(bones):
+            if bone.source != EXTRA:
+                outputs.append((first + index, "rotation", data.add(motion.rotation[:, bone.source])))
+        for node, path, output in outputs:
+            self.channels.append({"sampler": len(self.samplers), "target": {"node": node, "path": path}})
+            self.samplers.append({"input": times, "output": output, "interpolation": "LINEAR"})
+
+
+def _nodes(bones: list[NamedBone], first: int) -> list[dict[str, Any]]:
+    """Returns the bones in T-pose; the first of them is the node of this number."""
     nodes = []
     for index, bone in enumerate(bones):
         node: dict[str, Any] = {"name": bone.name, "translation": bone.offset.tolist()}
-        children = [child for child, other in enumerate(bones) if other.parent == index]
+        children = [first + child for child, other in enumerate(bones) if other.parent == index]
         nodes.append(node | {"children": children} if children else node)
     return nodes
 
 
-def _skin(bones: list[NamedBone], data: _Data) -> dict[str, Any]:
+def _skin(bones: list[NamedBone], data: _Data, first: int, label: str) -> dict[str, Any]:
     """Returns the skin; matrices are column-major."""
     bind = np.tile(np.eye(4), (len(bones), 1, 1))
     for index, bone in enumerate(bones):
         bind[index, 3, :3] = (bind[bone.parent, 3, :3] if bone.parent >= 0 else 0) - bone.offset
-    joints = list(range(len(bones)))
-    return {"name": "Armature", "inverseBindMatrices": data.add(bind), "joints": joints, "skeleton": 0}
+    joints = list(range(first, first + len(bones)))
+    return {"name": f"{label}Armature", "inverseBindMatrices": data.add(bind), "joints": joints, "skeleton": first}
 
 
-def _mesh(bones: list[NamedBone], data: _Data) -> dict[str, Any]:
+def _mesh(bones: list[NamedBone], data: _Data, label: str) -> dict[str, Any]:
     """Returns the mesh; every vertex belongs to one bone."""
     shape = figure(bones)
     joints = np.zeros((len(shape.bone), 4), np.uint16)
@@ -142,19 +213,7 @@ def _mesh(bones: list[NamedBone], data: _Data) -> dict[str, Any]:
         "WEIGHTS_0": data.add(np.tile([1.0, 0.0, 0.0, 0.0], (len(joints), 1)), target=VERTICES),
     }
     indices = data.add(np.arange(len(joints)), target=TRIANGLES)
-    return {"name": "Figure", "primitives": [{"attributes": attributes, "indices": indices, "material": 0}]}
-
-
-def _animation(bones: list[NamedBone], motion: Motion, data: _Data) -> dict[str, Any]:
-    """Returns the rotations of the bones and the translation of the hips."""
-    times = data.add((motion.t_ns - motion.t_ns[0]) * 1e-9, limits=True)
-    outputs = [(0, "translation", data.add(motion.root))]
-    for index, bone in enumerate(bones):
-        if bone.source != EXTRA:
-            outputs.append((index, "rotation", data.add(motion.rotation[:, bone.source])))
-    samplers = [{"input": times, "output": output, "interpolation": "LINEAR"} for _, _, output in outputs]
-    channels = [{"sampler": i, "target": {"node": node, "path": path}} for i, (node, path, _) in enumerate(outputs)]
-    return {"samplers": samplers, "channels": channels}
+    return {"name": f"{label}Figure", "primitives": [{"attributes": attributes, "indices": indices, "material": 0}]}
 
 
 def _text(document: dict[str, Any], data: bytes | bytearray) -> bytes:

@@ -3,13 +3,15 @@
 Axes: T frames, M markers.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import PoseRigError, UsageError
+from pose_rig.session.formats.people import People, as_people, at_common_times, rate_of
 from pose_rig.session.formats.poses import MIN_POSES, Poses
 
 MarkerNaming = Literal["opensim", "rig"]
@@ -38,16 +40,18 @@ class Markers:
     """Markers at a constant rate.
 
     Attributes:
-        names: (M) one word each.
+        names: (M) one word each; of several people those of one after the other, each with `prefix`.
         rate_hz: Frames per second.
         xyz: (T,M,3) float32 m in ``rig`` (right-handed, y up); NaN = gap: no person tracked, or guessed.
         scale: The origin of the scale, one line.
+        heights: (M) the same, of the person of each marker.
     """
 
     names: tuple[str, ...]
     rate_hz: float
     xyz: NDArray[np.float32]
     scale: str
+    heights: tuple[str, ...]
 
     @property
     def parts_s(self) -> tuple[tuple[float, float], ...]:
@@ -59,20 +63,40 @@ class Markers:
         edges = np.flatnonzero(np.diff(visible.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
         return tuple((first / self.rate_hz, (end - 1) / self.rate_hz) for first, end in edges.tolist())
 
+    def of(self, person: int) -> "Markers":
+        """Returns the markers of one of several people."""
+        chosen = [m for m, name in enumerate(self.names) if name.startswith(prefix(person))]
+        names, heights = (tuple(each[m] for m in chosen) for each in (self.names, self.heights))
+        return replace(self, names=names, xyz=self.xyz[:, chosen], heights=heights)
+
     @classmethod
-    def from_poses(cls, poses: Poses, rate_hz: float | None = None, naming: MarkerNaming = "opensim") -> "Markers":
+    def from_poses(cls, people: People, rate_hz: float | None = None, naming: MarkerNaming = "opensim") -> "Markers":
         """Returns the markers of poses, with the names of Pose2Sim (``opensim``) or ours (``rig``).
 
         Raises:
             PoseRigError: There are fewer than two poses.
             UsageError: The rate is not a positive number.
         """
-        resampled, rate_hz = at_constant_rate(poses, rate_hz)
-        return cls(marker_names(poses.joints, naming), rate_hz, resampled.xyz, scale(poses))
+        people = as_people(people)
+        resampled, rate_hz = at_constant_rate(people, rate_hz)
+        prefixes = [prefix(one.person) for one in people] if len(people) > 1 else [""]
+        names = [
+            f"{begin}{name}"
+            for begin, one in zip(prefixes, people, strict=True)
+            for name in marker_names(one.joints, naming)
+        ]
+        heights = [scale(one) for one in people for _ in one.joints]
+        xyz = np.concatenate([one.xyz for one in resampled], axis=1)
+        return cls(tuple(names), rate_hz, xyz, scale_of_all(people), tuple(heights))
 
 
-def at_constant_rate(poses: Poses, rate_hz: float | None = None) -> tuple[Poses, float]:
-    """Returns the poses at a constant rate, NaN where joints are guessed, and the rate in Hz.
+def prefix(person: int) -> str:
+    """Returns what the names of a person's markers begin with where there are several people: ``P1_`` for the first."""
+    return f"P{person + 1}_"
+
+
+def at_constant_rate(people: Sequence[Poses], rate_hz: float | None = None) -> tuple[list[Poses], float]:
+    """Returns the poses of all people at the same times, NaN where joints are guessed, and their constant rate in Hz.
 
     ``rate_hz`` = None keeps the rate of the poses.
 
@@ -80,14 +104,14 @@ def at_constant_rate(poses: Poses, rate_hz: float | None = None) -> tuple[Poses,
         PoseRigError: There are fewer than two poses.
         UsageError: The rate is not a positive number.
     """
-    if len(poses) < MIN_POSES:
+    if (count := max(len(one) for one in people)) < MIN_POSES:
         raise PoseRigError(
-            f"A file with a frame rate needs at least two poses; there are {len(poses)}.",
+            f"A file with a frame rate needs at least two poses; there are {count}.",
             "Choose a longer part, or check with `pose-rig view` whether a person was detected.",
         )
     if rate_hz is not None and not 0 < rate_hz < np.inf:
         raise UsageError(f"The rate must be a positive number; got {rate_hz:g}.", "Give frames per second: --rate 60.")
-    return poses.without_guesses().resampled(rate_hz), rate_hz or poses.rate_hz
+    return at_common_times([one.without_guesses() for one in people], rate_hz), rate_hz or rate_of(people)
 
 
 def scale(poses: Poses) -> str:
@@ -95,6 +119,13 @@ def scale(poses: Poses) -> str:
     if poses.height_assumed:
         return f"height of {poses.height_m:.2f} m ASSUMED, lengths are not true metres"
     return f"height {poses.height_m:.2f} m as given"
+
+
+def scale_of_all(people: Sequence[Poses]) -> str:
+    """Returns `scale`, of each if there are several people."""
+    if len(people) == 1:
+        return scale(people[0])
+    return "; ".join(f"{prefix(one.person)[:-1]}: {scale(one)}" for one in people)
 
 
 def marker_names(joints: tuple[str, ...], naming: MarkerNaming) -> tuple[str, ...]:

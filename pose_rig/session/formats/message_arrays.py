@@ -3,13 +3,15 @@
 Axes: T samples, P people, K landmarks, J joints.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import SessionError
+from pose_rig.session.formats.people import of_each
 from pose_rig.session.formats.poses import Poses, span
 from pose_rig.skeleton import J, joint_names, landmarks
 from pose_rig.wire.messages import Keypoints2D, Pose3D, Refined2D
@@ -53,20 +55,23 @@ class CameraKeypoints:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CameraRefined:
-    """The 2D poses of one camera after fusion with the other views.
+    """The 2D poses of one person in one camera after fusion with the other views.
 
     Attributes:
         t_ns: (T,) int64, rig clock.
         xy: (T,17,2) float32 px.
         inlier: (T,17) float32 0–1, probability that the detection is an inlier.
+        person: Identity, 0 for the first person of a run.
     """
 
     t_ns: NDArray[np.int64]
     xy: NDArray[np.float32]
     inlier: NDArray[np.float32]
+    person: int = 0
 
     def __repr__(self) -> str:
-        return f"CameraRefined({span(self.t_ns)}, {J} joints)"
+        whose = f"person {self.person}: " if self.person else ""
+        return f"CameraRefined({whose}{span(self.t_ns)}, {J} joints)"
 
 
 def keypoint_arrays(camera: str, messages: Iterable[Keypoints2D]) -> CameraKeypoints:
@@ -114,13 +119,21 @@ def _check_padding(what: str, size: int, counts: Sequence[int]) -> None:
         )
 
 
-def refined_arrays(messages: Iterable[Refined2D]) -> CameraRefined:
-    """Returns the refined 2D poses of a camera."""
-    rows = list(messages)
+def refined_arrays(messages: Iterable[Refined2D]) -> list[CameraRefined]:
+    """Returns the refined 2D poses of each person in a camera, in ascending order of identity."""
+    rows_of = defaultdict[int, list[Refined2D]](list)
+    for message in messages:
+        rows_of[message.person].append(message)
+    return [refined_of(person, rows_of[person]) for person in sorted(rows_of)]
+
+
+def refined_of(person: int, rows: Sequence[Refined2D] = ()) -> CameraRefined:
+    """Returns the refined 2D poses of a person in a camera, by default none."""
     return CameraRefined(
         t_ns=np.array([row.t_ns for row in rows], np.int64),
         xy=np.array([row.xy for row in rows], np.float32).reshape(-1, J, 2),
         inlier=np.array([row.inlier for row in rows], np.float32).reshape(-1, J),
+        person=person,
     )
 
 
@@ -133,8 +146,8 @@ def neighbours(t_ns: NDArray[np.int64], query_ns: NDArray[np.int64]) -> tuple[ND
     return np.maximum(after - 1, 0), after
 
 
-def pose_arrays(messages: Iterable[Pose3D]) -> Poses:
-    """Returns the poses; joints that only some of them have are NaN in the others.
+def pose_arrays(messages: Iterable[Pose3D]) -> list[Poses]:
+    """Returns the poses of each person, in ascending order of identity; joints that a message lacks are NaN.
 
     Raises:
         SessionError: There are none.
@@ -167,4 +180,10 @@ def pose_arrays(messages: Iterable[Pose3D]) -> Poses:
         poses.residual_px[t, :count] = row.residual_px
         if row.covariance_m2.size:
             poses.covariance_m2[t, :count] = row.covariance_m2
-    return poses
+    return [_with_height(one, rows) for one in of_each(poses, np.array([row.person for row in rows]))]
+
+
+def _with_height(poses: Poses, rows: Sequence[Pose3D]) -> Poses:
+    """Returns poses with the body height in the messages of their person."""
+    largest = max((row for row in rows if row.person == poses.person), key=lambda row: len(row.xyz))
+    return replace(poses, height_m=largest.height_m, height_assumed=largest.height_assumed)

@@ -40,7 +40,7 @@ def write_mot(path: Path, poses: Poses, rate_hz: float | None = None) -> list[st
         PoseRigError: The file cannot be written, or there are fewer than two poses.
         UsageError: The rate is not a positive number.
     """
-    resampled, rate_hz = at_constant_rate(poses, rate_hz)
+    (resampled,), rate_hz = at_constant_rate([poses], rate_hz)
     names = [f"{COORDINATES[name]}_{side}" for side in SIDES for name in ANGLES]
     angles = np.stack([angle_deg(resampled, name, side) for side in SIDES for name in ANGLES], axis=1)
     max_gap = int(MAX_GAP_S * rate_hz + 1e-6)  # frames

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 FRAME_DESCRIPTION = "rig: right-handed, y up"
 UNITS = {"t_ns": "ns, rig clock", "t_s": "s", "x_m": "m", "y_m": "m", "z_m": "m", "sd_m": "m", "score": "0-1"}
 
+ROWS = ("t_ns", "xyz", "score", "covariance_m2", "residual_px", "mode", "age_ns")  # fields of `Poses` with an axis T
 MAX_GAP_S = 0.25  # longer gaps are not interpolated
+ROUNDING_NS = 1000  # of times at a constant rate
 MIN_POSES = 2  # that have a rate
 MAX_RESAMPLED = 20_000_000  # four days at 60 Hz; an invalid timestamp leads to centuries
 
@@ -51,6 +53,7 @@ class Poses:
         age_ns: (T,) int64, latency from capture to publication.
         height_m: Body height that sets the scale.
         height_assumed: Whether it is the default of 1.70 m rather than given.
+        person: Identity, 0 for the first person of a run.
     """
 
     t_ns: NDArray[np.int64]
@@ -63,6 +66,7 @@ class Poses:
     age_ns: NDArray[np.int64]
     height_m: float
     height_assumed: bool
+    person: int = 0
 
     def __len__(self) -> int:
         return len(self.t_ns)
@@ -70,8 +74,9 @@ class Poses:
     def __repr__(self) -> str:
         solved = f", solved {np.mean(self.mode == 'solved'):.0%}" if len(self) else ""
         given = "assumed" if self.height_assumed else "given"
+        whose = f"person {self.person}: " if self.person else ""
         return (
-            f"Poses({span(self.t_ns)}, {len(self.joints)} joints{solved.replace('%', ' %')}, "
+            f"Poses({whose}{span(self.t_ns)}, {len(self.joints)} joints{solved.replace('%', ' %')}, "
             f"height of {self.height_m:.2f} m {given})"
         )
 
@@ -152,27 +157,30 @@ class Poses:
         """Returns the poses with NaN in place of guessed joints (score 0)."""
         return replace(self, xyz=np.where(self.score[..., None] == 0, np.float32(np.nan), self.xyz))
 
-    def resampled(self, rate_hz: float | None = None) -> "Poses":
+    def resampled(self, rate_hz: float | None = None, span_ns: tuple[int, int] | None = None) -> "Poses":
         """Returns the poses at a constant rate, linearly interpolated; NaN with score 0 in gaps above `MAX_GAP_S`.
 
         Args:
             rate_hz: Poses per second; None = `rate_hz` of the poses.
+            span_ns: First and last time; poses outside of the own ones are such a gap. None = those of the poses.
 
         Raises:
             SessionError: There would be more than `MAX_RESAMPLED`: a timestamp is invalid.
         """
         rate_hz = rate_hz or self.rate_hz
-        if len(self) < MIN_POSES or not rate_hz:
+        if not rate_hz or len(self) < (MIN_POSES if span_ns is None else 1):
             return self
-        steps = np.arange(resampled_count((self.t_ns[-1] - self.t_ns[0]) * 1e-9, rate_hz))
-        t_ns = self.t_ns[0] + np.round(steps * (1e9 / rate_hz)).astype(np.int64)
-        after = np.clip(np.searchsorted(self.t_ns, t_ns), 1, len(self) - 1)
-        before = after - 1
-        width_ns = self.t_ns[after] - self.t_ns[before]
+        first_ns, last_ns = span_ns or (self.t_ns[0], self.t_ns[-1])
+        steps = np.arange(resampled_count((last_ns - first_ns) * 1e-9, rate_hz))
+        t_ns = first_ns + np.round(steps * (1e9 / rate_hz)).astype(np.int64)
+        after = np.clip(np.searchsorted(self.t_ns, t_ns), min(1, len(self) - 1), len(self) - 1)
+        before = np.maximum(after - 1, 0)
+        width_ns = np.maximum(self.t_ns[after] - self.t_ns[before], 1)
         part = np.clip((t_ns - self.t_ns[before]) / width_ns, 0.0, 1.0)
         nearest = np.where(part < 0.5, before, after)
         exact = (part == 0.0) | (part == 1.0)
         gap = (width_ns > MAX_GAP_S * 1e9) & ~exact
+        gap |= (t_ns < self.t_ns[0] - ROUNDING_NS) | (t_ns > self.t_ns[-1] + ROUNDING_NS)
         w = part[:, None, None]
         between = (1 - w) * self.xyz[before] + w * self.xyz[after]
         xyz = np.where(exact[:, None, None], self.xyz[nearest], between)
@@ -187,12 +195,14 @@ class Poses:
             age_ns=self.age_ns[nearest],
         )
 
-    def between(self, from_s: float | None, to_s: float | None) -> "Poses":
-        """Returns the poses from ``from_s`` to ``to_s``, seconds from the first pose; None = no limit."""
-        t_s = self.t_s
+    def between(self, from_s: float | None, to_s: float | None, start_ns: int | None = None) -> "Poses":
+        """Returns the poses from ``from_s`` to ``to_s``, None = no limit.
+
+        Both are seconds from ``start_ns``; None = from the first pose.
+        """
+        t_s = self.t_s if start_ns is None else (self.t_ns - start_ns) * 1e-9
         kept = (t_s >= (from_s or 0.0)) & (t_s <= (np.inf if to_s is None else to_s))
-        rows = ("t_ns", "xyz", "score", "covariance_m2", "residual_px", "mode", "age_ns")
-        return replace(self, **{name: getattr(self, name)[kept] for name in rows})
+        return replace(self, **{name: getattr(self, name)[kept] for name in ROWS})
 
 
 def check_range(from_s: float | None, to_s: float | None, duration_s: float) -> None:

@@ -1,9 +1,11 @@
 """The poses file (npz) of ``--save`` and ``convert --to npz``: its keys, writing and reading (docs/frames.md).
 
-Axes: T time steps, V views, K landmarks, J joints.
+Axes: T rows, V views, K landmarks, J joints, P people. Rows are time steps of one person; those of several people are
+in order of time, then of identity.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from pose_rig.errors import SourceError
 from pose_rig.joint_name import JointError, joint_index
 from pose_rig.names import is_label
 from pose_rig.npz import read_arrays
+from pose_rig.session.formats.people import People, as_people, chosen, in_rows, of_each
 from pose_rig.session.formats.poses import Poses
 from pose_rig.skeleton import JOINTS
 
@@ -41,6 +44,10 @@ KEYS: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "height_m": ("iuf", ()),
     "height_assumed": ("b", ()),
     "exact": ("b", ()),  # --save only: False = computed in stretches, side by side
+    "people": ("iu", ("P",)),  # the next four only with several people
+    "people_height_m": ("f", ("P",)),
+    "people_height_assumed": ("b", ("P",)),
+    "person": ("iu", ("T",)),
     "t_ns": ("iu", ("T",)),
     "xyz": ("f", ("T", "J", 3)),
     "xyz_raw": ("f", ("T", "J", 3)),  # --save only
@@ -58,8 +65,9 @@ CAMERA_KEYS = (
     "K", "R", "t", "k1", "dist", "fisheye", "size_px",
     "R_sd_deg", "t_sd_m", "focal_sd_px", "time_offset_s", "time_offset_sd_s",
 )  # fmt: skip
+KEYS_OF_ROWS = frozenset(key for key, (_, axes) in KEYS.items() if axes[:1] == ("T",))
 REQUIRED = ("t_ns", "joints", "xyz", "score", "mode", "height_m", "height_assumed")
-OPTIONAL = ("covariance", "residual_px", "age_ns")
+OPTIONAL = ("covariance", "residual_px", "age_ns", "person", "people", "people_height_m", "people_height_assumed")
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -82,12 +90,22 @@ def unsolved_cameras(views: int) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def write_poses(path: Path, poses: Poses, views: Mapping[str, NDArray[Any]] | None = None) -> None:
-    """Writes a poses file; ``views`` are further arrays of `KEYS`: 2D keypoints and cameras.
+def write_poses(path: Path, people: People, views: Mapping[str, NDArray[Any]] | None = None) -> None:
+    """Writes a poses file.
+
+    Args:
+        path: Where.
+        people: The poses of one person, or of each.
+        views: Further arrays of `KEYS`: 2D keypoints and cameras. Their rows follow those of ``people``, one after the
+            other.
 
     Raises:
         PoseRigError: The file cannot be written.
     """
+    people = as_people(people)
+    poses, person, order = in_rows(people)
+    further = {key: array[order] if key in KEYS_OF_ROWS else array for key, array in (views or {}).items()}
+    heights = {one.person: (one.height_m, one.height_assumed) for one in people}
     arrays: dict[str, Any] = {
         "t_ns": poses.t_ns,
         "joints": np.array(poses.joints),
@@ -99,15 +117,51 @@ def write_poses(path: Path, poses: Poses, views: Mapping[str, NDArray[Any]] | No
         "age_ns": poses.age_ns,
         "height_m": np.array(poses.height_m),
         "height_assumed": np.array(poses.height_assumed),
+        **person_arrays(person, heights),
     }
     with output_file(path) as partial:
-        write_arrays(partial, {**arrays, **(views or {})})
+        write_arrays(partial, {**arrays, **further})
 
 
-def read_poses(path: Path | str) -> Poses:
-    """Returns the poses in a poses file; missing values are NaN, missing ages 0.
+def person_arrays(person: NDArray[np.integer], heights: Mapping[int, tuple[float, bool]]) -> dict[str, NDArray[Any]]:
+    """Returns the arrays that name people; none if all rows (T,) are of the first person.
 
-    Joints may be spelled otherwise (`pose_rig.joint_name.joint_index`) and be in another order.
+    Args:
+        person: (T,) identity of each row.
+        heights: Body height by identity, m, and whether it is assumed.
+    """
+    if not person.any():
+        return {}
+    people = np.unique(person)
+    return {
+        "person": person.astype(np.int32),
+        "people": people.astype(np.int32),
+        "people_height_m": np.array([heights[one][0] for one in people.tolist()], np.float64),
+        "people_height_assumed": np.array([heights[one][1] for one in people.tolist()], bool),
+    }
+
+
+def read_poses(path: Path | str, person: int | None = None) -> Poses:
+    """Returns the poses of a person in a poses file, of the one with the lowest identity by default.
+
+    Missing values are NaN, missing ages 0. Joints may be spelled otherwise (`pose_rig.joint_name.joint_index`) and be
+    in another order.
+
+    Raises:
+        SourceError: The file cannot be read, a key is missing or has the wrong shape or values (names the key), or this
+            person is not in it.
+    """
+    people = read_people(path)
+    poses = chosen(people, person)
+    if poses is None:
+        raise SourceError(
+            f"There is no person {person} in {path}.", f"It has {', '.join(str(one.person) for one in people)}."
+        )
+    return poses
+
+
+def read_people(path: Path | str) -> list[Poses]:
+    """Returns the poses of each person in a poses file, in ascending order of identity; an empty file has one person.
 
     Raises:
         SourceError: The file cannot be read, or a key is missing or has the wrong shape or values; names the key.
@@ -122,9 +176,25 @@ def read_poses(path: Path | str) -> Poses:
             raise SourceError(f"{path}: key {key!r} is missing.", REMEDY)
     if not all(is_label(str(name)) for name in arrays["joints"]):
         raise SourceError(f"{path}: key 'joints' contains an invalid name.", REMEDY)
-    if (np.diff(arrays["t_ns"].astype(np.int64)) <= 0).any():
-        raise SourceError(f"{path}: key 't_ns' must increase from row to row.", REMEDY)
-    return _poses(path, arrays)
+    _check_order(path, arrays)
+    poses = _poses(path, arrays)
+    if "person" not in arrays:
+        return [poses]
+    columns = (arrays.get(key, np.zeros(0)).tolist() for key in ("people", "people_height_m", "people_height_assumed"))
+    heights = {
+        one: {"height_m": height_m, "height_assumed": assumed} for one, height_m, assumed in zip(*columns, strict=False)
+    }
+    return [replace(one, **heights.get(one.person, {})) for one in of_each(poses, arrays["person"])]
+
+
+def _check_order(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Checks that time increases from row to row, and identity within a time step."""
+    step_ns = np.diff(arrays["t_ns"].astype(np.int64))
+    if "person" not in arrays:
+        if (step_ns <= 0).any():
+            raise SourceError(f"{path}: key 't_ns' must increase from row to row.", REMEDY)
+    elif ((step_ns < 0) | ((step_ns == 0) & (np.diff(arrays["person"].astype(np.int64)) <= 0))).any():
+        raise SourceError(f"{path}: keys 't_ns' and 'person' must increase from row to row.", REMEDY)
 
 
 def _check_shape(path: Path, key: str, array: NDArray[Any], sizes: dict[str | int, int]) -> None:

@@ -3,14 +3,17 @@
 Rows go to ``<file>.partial`` as they arrive: memory use stays constant, a restarted process continues the file, and
 `recover_poses` makes a poses file of the rows of a run that crashed.
 
-Axes: T time steps, V views, K landmarks, J joints.
+Axes: V views, K landmarks, J joints.
 """
 
 import os
 import tempfile
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -25,7 +28,7 @@ from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.camera_clocks import CameraClocks
-from pose_rig.session.formats.poses_file import unsolved_cameras, write_arrays
+from pose_rig.session.formats.poses_file import person_arrays, unsolved_cameras, write_arrays
 from pose_rig.session.formats.row_file import RowFile, RowHeader, read_rows
 from pose_rig.skeleton import JOINTS, Landmarks
 from pose_rig.wire.jobs import FusionJob
@@ -45,7 +48,11 @@ def open_poses(job: FusionJob) -> "PosesFileWriter | None":
         return None
     cameras = [camera.name for camera in config.camera]
     height_m, assumed = config.height_m or ASSUMED_HEIGHT_M, config.height_m is None
-    return PosesFileWriter(Path(config.save), cameras, height_m, assumed, job.restarts)
+    further = dict(enumerate(config.other_heights_m, 1))
+    people = config.people > 1
+    return PosesFileWriter(
+        Path(config.save), cameras, height_m, assumed, job.restarts, people=people, further_heights_m=further
+    )
 
 
 class PosesFileWriter:
@@ -57,16 +64,27 @@ class PosesFileWriter:
         height_m: Body height that sets the scale.
         height_assumed: Whether it is the default rather than given.
         restarts: How often the process was restarted; rows written before are kept.
+        people: Whether there may be several people.
+        further_heights_m: Body heights of further people by identity, as far as they were given.
 
     Raises:
         PoseRigError: The folder cannot be written to.
     """
 
     def __init__(
-        self, path: Path, cameras: Sequence[str], height_m: float, height_assumed: bool, restarts: int = 0
+        self,
+        path: Path,
+        cameras: Sequence[str],
+        height_m: float,
+        height_assumed: bool,
+        restarts: int = 0,
+        *,
+        people: bool = False,
+        further_heights_m: Mapping[int, float] = MappingProxyType({}),
     ) -> None:
         self._path = path
-        self._header = RowHeader(tuple(cameras), NO_LANDMARKS, JOINTS, height_m, height_assumed)
+        heights = dict(further_heights_m) if people else {}
+        self._header = RowHeader(tuple(cameras), NO_LANDMARKS, JOINTS, height_m, height_assumed, people, heights)
         self._begun = False
         partial, previous = partial_path(path), None
         try:
@@ -83,12 +101,16 @@ class PosesFileWriter:
         """Rows written so far."""
         return self._rows.count
 
-    def set_height(self, height_m: float) -> None:
-        """Sets the body height of the poses to come, which the user gave during the run."""
-        self._header = msgspec.structs.replace(self._header, height_m=height_m, height_assumed=False)
+    def set_height(self, height_m: float, person: int = 0) -> None:
+        """Sets the body height of the poses to come of a person, which the user gave during the run."""
+        if person:
+            heights = self._header.further_heights_m | {person: height_m}
+            self._header = msgspec.structs.replace(self._header, further_heights_m=heights)
+        else:
+            self._header = msgspec.structs.replace(self._header, height_m=height_m, height_assumed=False)
 
     def add(self, pose: PoseEstimate, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]) -> None:
-        """Adds a pose and the detections of each view at its time."""
+        """Adds a pose and the detections of each view; those of further people follow with the same time."""
         if not self._begun:
             self._begun = True
             names = next((known.names for known in landmarks if known is not None), NO_LANDMARKS)
@@ -100,11 +122,16 @@ class PosesFileWriter:
         row["xyz"], row["xyz_raw"] = pose.xyz * lost, pose.xyz_raw * lost
         row["score"], row["xy_refined"], row["covariance"] = pose.score, pose.refined_px, pose.covariance
         row["lifted"], row["rotation"] = pose.lifted, pose.camera_from_rig
+        if self._header.people:
+            row["person"] = pose.person
         row["xy"] = np.nan
         for v, (sample, known) in enumerate(zip(samples, landmarks, strict=True)):
             if sample is None or known is None or not len(sample.xy_px):
                 continue
-            person = max(int(pose.person_index[v]), 0)  # a view that the fusion left out keeps its first person
+            person = int(pose.person_index[v])
+            if person < 0 and self._header.people:  # the detections in this view are of others
+                continue
+            person = max(person, 0)  # a view that the fusion left out keeps its first person
             columns = [known.names.index(name) if name in known.names else -1 for name in self._header.landmarks]
             visible = (sample.score[person, columns] > 0) & (np.array(columns) >= 0)
             row["xy"][v] = np.where(visible[:, None], sample.xy_px[person, columns], np.nan)
@@ -192,7 +219,8 @@ def _arrays(
 ) -> dict[str, NDArray[Any]]:
     """Returns the arrays of the poses file."""
     return {
-        **{key: data[key] for key in data.dtype.names or ()},
+        **{key: data[key] for key in data.dtype.names or () if key != "person"},
+        **(person_arrays(data["person"], _heights(header, data["person"])) if header.people else {}),
         "mode": np.array(MODES)[data["mode"]],
         "joints": np.array(header.joints),
         "cameras": np.array(header.cameras),
@@ -203,11 +231,21 @@ def _arrays(
     }
 
 
-def _smooth_backwards(data: NDArray[Any], smooth: OneEuro) -> None:
-    """Replaces ``xyz`` of all rows by the mean of the forward and the backward smoothing."""
+def _heights(header: RowHeader, person: NDArray[np.integer]) -> dict[int, tuple[float, bool]]:
+    """Returns the body height of each person of rows (T,), and whether it is assumed."""
+    heights = dict.fromkeys(np.unique(person).tolist(), (ASSUMED_HEIGHT_M, True))
+    given = {one: (height_m, False) for one, height_m in header.further_heights_m.items()}
+    return heights | given | {0: (header.height_m, header.height_assumed)}
+
+
+def _smooth_backwards(data: NDArray[Any], filter_: OneEuro) -> None:
+    """Replaces ``xyz`` of all rows by the mean of the forward and the backward smoothing of their person."""
+    several = "person" in (data.dtype.names or ())
+    filters = defaultdict[int, OneEuro](lambda: copy(filter_))
     for row in data[::-1]:
         if not np.isfinite(row["xyz"]).all():
             continue
+        smooth = filters[int(row["person"]) if several else 0]
         sd_m = np.sqrt(np.trace(row["covariance"].astype(float), axis1=1, axis2=2) / 3)
         back = smooth(-int(row["t_ns"]), row["xyz_raw"].astype(float), sd_m if np.isfinite(sd_m).all() else None)
         row["xyz"] = 0.5 * (row["xyz"] + back)

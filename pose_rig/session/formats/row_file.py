@@ -1,4 +1,4 @@
-"""The rows of a poses file while a run is in progress: a header line in JSON, then one binary row per time step.
+"""The rows of a poses file while a run is in progress: a header line in JSON, then binary rows.
 
 Axes: V views, K landmarks, J joints.
 """
@@ -19,13 +19,14 @@ from pose_rig.names import is_label, is_name
 from pose_rig.session.formats.poses_file import KEYS
 
 ROW_KEYS = (
-    "t_ns", "mode", "xyz", "xyz_raw", "covariance", "score", "xy", "xy_score", "xy_refined", "lifted", "rotation",
+    "person", "t_ns", "mode", "xyz", "xyz_raw", "covariance", "score",
+    "xy", "xy_score", "xy_refined", "lifted", "rotation",
 )  # fmt: skip
 ROW_DTYPES = {"iu": "<i8", "U": "i1", "f": "<f4"}  # dtype in a row by dtype kinds in the file; a mode is its number
 MAX_HEADER_BYTES = 1 << 16
 
 
-class RowHeader(msgspec.Struct, frozen=True):
+class RowHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the rows contain.
 
     Attributes:
@@ -34,6 +35,8 @@ class RowHeader(msgspec.Struct, frozen=True):
         joints: Names.
         height_m: Body height that sets the scale.
         height_assumed: Whether it is the default rather than given.
+        people: Whether rows are of several people, and name theirs.
+        further_heights_m: Body heights of further people by identity, as far as they were given.
     """
 
     cameras: tuple[str, ...]
@@ -41,13 +44,15 @@ class RowHeader(msgspec.Struct, frozen=True):
     joints: tuple[str, ...]
     height_m: float
     height_assumed: bool
+    people: bool = False
+    further_heights_m: dict[int, float] = {}
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of a row."""
         sizes = {"V": len(self.cameras), "K": len(self.landmarks), "J": len(self.joints)}
         fields = []
-        for key in ROW_KEYS:
+        for key in ROW_KEYS[0 if self.people else 1 :]:
             kinds, (_, *axes) = KEYS[key]
             fields.append(
                 (key, ROW_DTYPES[kinds], tuple(sizes[axis] if isinstance(axis, str) else axis for axis in axes))

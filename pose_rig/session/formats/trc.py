@@ -7,15 +7,15 @@ from pathlib import Path
 
 from pose_rig.atomic_file import output_file
 from pose_rig.session.formats.markers import MarkerNaming, Markers
-from pose_rig.session.formats.poses import Poses
+from pose_rig.session.formats.people import People
 
 KEYS = "DataRate CameraRate NumFrames NumMarkers Units OrigDataRate OrigDataStartFrame OrigNumFrames"
 
 
-def write_trc(path: Path, poses: Poses, rate_hz: float | None = None, naming: MarkerNaming = "opensim") -> Markers:
+def write_trc(path: Path, people: People, rate_hz: float | None = None, naming: MarkerNaming = "opensim") -> Markers:
     """Writes the joints as markers: metres, y up, frames from 1, times from 0 s, gaps as ``nan``; returns the markers.
 
-    ``rate_hz`` = None keeps the rate of the poses.
+    ``rate_hz`` = None keeps the rate of the poses. Markers of several people have a `prefix`.
 
     The format has no field for comments: the origin of the scale follows the file name in the first line.
 
@@ -23,7 +23,7 @@ def write_trc(path: Path, poses: Poses, rate_hz: float | None = None, naming: Ma
         PoseRigError: The file cannot be written, or there are fewer than two poses.
         UsageError: The rate is not a positive number.
     """
-    markers = Markers.from_poses(poses, rate_hz, naming)
+    markers = Markers.from_poses(people, rate_hz, naming)
     frames, count = markers.xyz.shape[:2]
     # nan: OpenSim refuses rows that end in an empty cell
     row = "%d\t%.6f" + "\t%.6f" * (3 * count) + "\n"

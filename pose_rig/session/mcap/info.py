@@ -173,6 +173,7 @@ def version_of(distribution: str) -> str:
 def _config_json(config: Config) -> str:
     """Returns the settings of a recording; of those that earlier versions do not know, the ones that are in use."""
     settings = msgspec.to_builtins(config)
-    if not config.exact:
-        del settings["exact"]
+    unused = {"exact": not config.exact, "people": config.people == 1, "other_heights_m": not config.other_heights_m}
+    for name in (name for name, is_unused in unused.items() if is_unused):
+        del settings[name]
     return msgspec.json.encode(settings).decode()

@@ -1,5 +1,6 @@
 """``pose-rig convert``: exports the poses of a session to other formats."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
@@ -31,6 +32,9 @@ def convert(
         float, typer.Option(metavar="N", help="Units per metre in bvh: 100 = centimetres, 1 = metres.")
     ] = 100.0,
     markers: Annotated[Literal["opensim", "rig"], typer.Option(help="Marker names for trc and c3d.")] = "opensim",
+    person: Annotated[
+        int | None, typer.Option(metavar="N", help="Only this person: 1 = the first, 2 = the second; default: all.")
+    ] = None,
     force: Force = False,
 ) -> None:
     """Export the poses of a session: animation, markers, joint angles, tables.
@@ -43,6 +47,9 @@ def convert(
     pose-rig convert take.mcap --to csv,parquet,npz          for Python, R, spreadsheets
     pose-rig convert take.mcap --to json                     2D for Pose2Sim
     pose-rig convert poses.npz --to bvh --bvh-names mixamo   a poses file instead of a session
+
+    Of several people, bvh, angles and mot have a file for each: take.bvh, take.person2.bvh. The other formats have all
+    of them in one file; --person 2 writes the second alone, to take.person2.*.
 
     An imported session has keypoints only; `pose-rig replay --record` computes the poses. Lengths are metres only if
     the body height was given.
@@ -61,11 +68,16 @@ def convert(
         raise UsageError(f"The rate must be between 0 and {MAX_RATE_HZ:g} Hz; got {rate:g}.", "Example: --rate 60.")
     if not bvh_scale > 0:
         raise UsageError(f"--bvh-scale must be positive; got {bvh_scale:g}.", "Use 100 for centimetres, 1 for metres.")
+    if person is not None and not person >= 1:
+        raise UsageError(f"--person must be 1 or more; got {person}.", "1 is the first person of the run.")
     folder = out or source.parent
     check_folder(folder)
-    for target in targets(source, formats, folder):
-        _check_target(target, source, force=force)
-    written = write(source, formats, folder, ConvertOptions(rate, start_s, end_s, bvh_names, bvh_scale, markers))
+    identity = None if person is None else person - 1
+    options = ConvertOptions(rate, start_s, end_s, bvh_names, bvh_scale, markers, identity)
+    check = partial(_check_target, source=source, force=force)
+    for target in targets(source, formats, folder, identity):
+        check(target)
+    written = write(source, formats, folder, options, check)
     for line in (*(f"Written: {path}." for path in written.paths), *written.notes):
         console.print(line)
 

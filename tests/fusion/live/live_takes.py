@@ -13,7 +13,7 @@ from pose_rig.fusion.clocks import LiveClock
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import SampleBuffer
 from pose_rig.fusion.pose_messages import pose_message
-from pose_rig.fusion.recorded_clock import RecordedClock
+from pose_rig.fusion.recorded_clock import RecordedClock, by_time_step
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.stretches.following_steps import FollowingSteps
 from pose_rig.fusion.time_steps import TimeStep, time_steps
@@ -132,13 +132,14 @@ class LiveTake:
         names = [f"cam{view}" for view in range(self.views)]
         cameras = CameraInputs(names, (), follow=True)
         estimator = Estimator(config(self.views), self.engine, BackgroundCompute(Late(), replayed=True))
-        clock = RecordedClock(iter(self.record), estimator, None)
+        clock = RecordedClock(by_time_step(self.record), estimator, None)
         return [step for step in time_steps(cameras, clock, estimator, Event()) if step is not None]
 
     def followed(self) -> tuple[list[TimeStep], Estimator]:
         """The time steps of the recording with its cameras, and the estimator after them."""
         names = [f"cam{view}" for view in range(self.views)]
         cameras, estimator = CameraInputs(names, (), follow=True), Estimator(config(self.views), self.engine)
-        clock = RecordedClock(iter(self.record), estimator, RigState(t_ns=0, mode="cold", cameras=()), follows=True)
+        rig = RigState(t_ns=0, mode="cold", cameras=())
+        clock = RecordedClock(by_time_step(self.record), estimator, rig, follows=True)
         found = FollowingSteps(self.engine)(cameras, clock, estimator, Event())
         return [step for step in found if step is not None], estimator

@@ -24,7 +24,7 @@ def posed(**places: tuple[float, float, float]) -> Poses:
     score = np.ones(17, np.float32)
     score[INDEX["r_wrist"]] = 0.0
     message = pose(0, joints="rig17", xyz=xyz, score=score, residual_px=np.zeros(17, np.float32))
-    return pose_arrays([message])
+    return pose_arrays([message])[0]
 
 
 def test_standing_upright_has_zero_angles() -> None:

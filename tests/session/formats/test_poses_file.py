@@ -13,12 +13,14 @@ from pose_rig.skeleton import JOINTS
 from tests.session.formats.test_poses_writer import write as write_as_run_does
 from tests.session.posed import made, with_gaps
 
+OF_PEOPLE = ("people", "people_height_m", "people_height_assumed", "person")  # only with several
+
 
 def test_every_key_is_documented_and_no_other_is_written(tmp_path: Path) -> None:
     text = (Path(__file__).parents[3] / "docs" / "frames.md").read_text("utf-8")
     assert [key for key in KEYS if f"`{key}`" not in text] == []
     saved = list(write_as_run_does(tmp_path / "saved.npz"))
-    assert saved == [key for key in KEYS if key not in ("residual_px", "age_ns", "time_rate")]
+    assert saved == [key for key in KEYS if key not in ("residual_px", "age_ns", "time_rate", *OF_PEOPLE)]
     with pytest.raises(ValueError, match="unknown"):
         write_poses(tmp_path / "poses.npz", made(), {"unknown": np.zeros(1)})
 
