@@ -68,7 +68,7 @@ class LivePeople:
         """Adds a received pose."""
         if pose.index < self._index:  # the fusion was restarted
             self._indices = dict.fromkeys(self._indices, GONE)
-        if pose.index != self._index:
+        if pose.index != self._index or pose.person in self._arrived:
             self._index = pose.index
             self._expected, self._arrived = self._arrived, set()
         self._arrived.add(pose.person)

@@ -79,6 +79,7 @@ class RigMonitor:
         parts: list[RenderableType] = []
         if self.rig.workers:
             parts += [_cameras(self.rig, now_ns), Text(fusion_line(self.rig))]
+            parts += [Text(text) for text in people_lines(self.rig)]
         if self.rig.streams:
             parts += [Text(sent_line(self.rig)), _targets(self.rig.streams.targets)]
             for target in self.rig.streams.targets:
@@ -108,6 +109,7 @@ class RigMonitor:
         lines = [
             " | ".join([*(f"{name} {state} {rate} fps" for name, state, rate, *_ in cells), fusion_line(self.rig)])
         ]
+        lines += people_lines(self.rig)
         for target in self.rig.streams.targets if self.rig.streams else ():
             lines.append(" | ".join([target_line(target), *decoded_frame(target)]))
         return lines
@@ -124,13 +126,23 @@ def fusion_line(rig: RemoteRig) -> str:
     """Returns the state of the fusion."""
     facts: list[str] = []
     if rig.pose:
-        facts += [rig.pose.mode, "tracking" if rig.pose.tracking else "no person"]
+        several = f"tracking {rig.people.count} people"
+        facts += [rig.pose.mode, "no person" if not rig.people.count else several if _several(rig) else "tracking"]
     if report := rig.workers.get(FUSION):
         health = report[0]
         facts += [health.state, f"{health.rate_hz:.0f} poses/s", f"age {health.age_ms:.0f} ms", health.error]
     if rig.rig:
         facts.append(rig.rig.note)
     return "fusion: " + "   ".join(fact for fact in facts if fact)
+
+
+def people_lines(rig: RemoteRig) -> list[str]:
+    """Returns one line for each of several people; empty if there is one."""
+    return rig.people.lines() if _several(rig) else []
+
+
+def _several(rig: RemoteRig) -> bool:
+    return len(rig.people.present) > 1 or rig.people.most > 1
 
 
 def sent_line(rig: RemoteRig) -> str:

@@ -1,8 +1,11 @@
 """A running rig as received from its ports, and a diagnosis of why an avatar does not move."""
 
+from collections.abc import Sequence
+
 from pose_rig.tools.terminal.decoded_stream import fault_lines, last_vmc
 from pose_rig.wire.messages import Health, Message, Pose3D, RigState, Streams, Target
 from pose_rig.wire.services import REPORT_STALE_S, RESERVED_NAMES, STREAMS
+from pose_rig.wire.tracked_people import TrackedPeople
 
 MAX_WORKERS = 64
 ALL_SENT = "Everything is sent: check the receiver (docs/engines.md)."
@@ -19,7 +22,8 @@ class RemoteRig:
         port: As given.
         workers: The newest report of each worker, and when it was received (ns, monotonic).
         rig: The newest state of the rig.
-        pose: The newest pose.
+        pose: The newest pose; of several people that of the first.
+        people: The newest pose of each.
         streams: The newest report on the streams to engines.
     """
 
@@ -28,6 +32,7 @@ class RemoteRig:
         self.workers: dict[str, tuple[Health, int]] = {}
         self.rig: RigState | None = None
         self.pose: Pose3D | None = None
+        self.people = TrackedPeople()
         self.streams: Streams | None = None
         self._start_ns = now_ns
         self._first_ns = self._newest_ns = self._pose_ns = self._streams_ns = 0
@@ -43,7 +48,8 @@ class RemoteRig:
             if message.worker == STREAMS:
                 return
         elif isinstance(message, Pose3D):
-            self.pose, self._pose_ns = message, now_ns
+            if self.people.update(message):
+                self.pose, self._pose_ns = message, now_ns
         elif isinstance(message, RigState):
             self.rig = message
         self._first_ns = self._first_ns or now_ns
@@ -75,7 +81,7 @@ class RemoteRig:
             return ["The rig has published no pose yet: it is starting."]
         if _stale(self._pose_ns, now_ns):
             return [f"The rig has published no pose for {_seconds(self._pose_ns, now_ns)}."]
-        if not self.pose.tracking:
+        if not self.people.count:
             return ["No person is detected: the avatar keeps its rest pose until a person is in the images."]
         return []
 
@@ -87,11 +93,15 @@ class RemoteRig:
         if _stale(self._streams_ns, now_ns):
             since = _seconds(self._streams_ns, now_ns)
             return [f"No report from the streams worker for {since}: it is being restarted, or the rig has no --vmc."]
-        return [text for target in self.streams.targets for text in _target_problems(target)]
+        people = [pose.person for pose in self.people.present if pose.tracking]
+        return [text for target in self.streams.targets for text in _target_problems(target, people)]
 
 
-def _target_problems(target: Target) -> list[str]:
+def _target_problems(target: Target, people: Sequence[int]) -> list[str]:
     name = f"{target.kind} {target.address}"
+    number = target.profile.partition("@")[2]
+    if number.isdecimal() and int(number) - 1 not in people:
+        return [f"Person {number} is not tracked: {name} gets the rest pose until then."]
     if target.clients == 0:
         return [f"No client is connected to ws://{target.address}. {target.error}".rstrip()]
     if target.error:

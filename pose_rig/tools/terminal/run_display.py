@@ -23,7 +23,7 @@ def run_screen(console: Console, *, headless: bool) -> Screen[RunStatus]:
 
 
 def render_table(status: RunStatus) -> RenderableType:
-    """Returns the table of the cameras, their problems, a line about fusion, and a bar if the end is known."""
+    """Returns the table of the cameras, their problems, lines about fusion and people, a bar if the end is known."""
     table = plain_table(("camera", "state"), COLUMNS)
     cameras = status.cameras()
     for column, texts in zip(table.columns, ([c.name for c in cameras], [c.state for c in cameras]), strict=False):
@@ -33,6 +33,7 @@ def render_table(status: RunStatus) -> RenderableType:
     parts: list[RenderableType] = [table]
     parts += [Text(f"{camera.name}: {camera.note}", style="yellow") for camera in cameras if camera.note]
     parts.append(Text(_fusion_line(status), no_wrap=True, overflow="ellipsis"))
+    parts += [Text(text, no_wrap=True, overflow="ellipsis") for text in status.people()]
     parts += [Text(text, style="dim") for text in status.remote_clocks()]
     parts += [Text(text) for text in (status.recording(), status.streaming()) if text]
     if advice := status.advice():

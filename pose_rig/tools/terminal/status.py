@@ -11,6 +11,7 @@ from pose_rig.tools.terminal.telemetry import Telemetry
 from pose_rig.tools.workers.supervisor import WorkerState
 from pose_rig.wire.messages import CameraState, Health, Target
 from pose_rig.wire.services import FUSION, GATEWAY, RECORDER, REPORT_STALE_S, STREAMS
+from pose_rig.wire.tracked_people import FIRST, people_count
 
 UNREPORTED_FRAMES = 2  # sent before the system reports that a port is closed
 
@@ -92,14 +93,22 @@ class RunStatus:
         return done, total
 
     def mode(self) -> str:
-        """Returns the mode of the newest pose, and whether it lacks a person; empty before the first pose."""
-        pose = self.telemetry.pose
-        return (pose.mode if pose.tracking else f"{pose.mode}, no person detected") if pose else ""
+        """Returns the mode of the newest pose, and how many of several people it has; empty before the first pose."""
+        pose, count = self.telemetry.pose, self.telemetry.people.count
+        if pose is None:
+            return ""
+        if not count:
+            return f"{pose.mode}, no person detected"
+        return f"{pose.mode}, {people_count(count)}" if self.config.people > 1 else pose.mode
+
+    def people(self) -> list[str]:
+        """Returns one line for each of several people; empty if one is tracked."""
+        return self.telemetry.people.lines() if self.config.people > 1 else []
 
     @property
     def height_m(self) -> float | None:
-        """Body height that the user gave, at the start or during the run; None = none was given."""
-        pose = self.telemetry.pose
+        """Height of the first person that the user gave, at the start or during the run; None = none was given."""
+        pose = self.telemetry.people.newest(FIRST)
         if pose is None:
             return self.config.height_m
         return None if pose.height_assumed else pose.height_m
@@ -108,7 +117,8 @@ class RunStatus:
         """Returns the body height that sets the scale."""
         if self.height_m is None:
             return f"height {ASSUMED_HEIGHT_M:.2f} m assumed (give --height for true metres)"
-        return f"height {self.height_m:.2f} m"
+        others = "".join(f", {height_m:.2f}" for height_m in self.config.other_heights_m)
+        return f"height{'s' if others else ''} {self.height_m:.2f}{others} m"
 
     def provider(self) -> str:
         """Returns the execution provider of fusion, empty until known."""

@@ -10,6 +10,8 @@ from pose_rig.tools.terminal.telemetry import Telemetry
 from pose_rig.wire.messages import NO_PERSON
 from pose_rig.wire.services import FUSION
 
+MAX_SHARES = 8  # people whose share is printed
+
 
 def summary(status: RunStatus, poses_file: Path | None, rig_file: Path | None = None) -> list[str]:
     """Returns the lines of the summary.
@@ -30,6 +32,7 @@ def summary(status: RunStatus, poses_file: Path | None, rig_file: Path | None = 
         + (f", latency {_latency(telemetry)}." if status.config.pace == "realtime" else "."),
         *(_camera_line(camera, telemetry) for camera in status.cameras()),
         f"Mode: {modes or 'none reached'}.",
+        *_people_lines(status),
         *_rig_lines(status, rig_file),
     ]
     if provider := status.provider():
@@ -65,6 +68,17 @@ def _latency(telemetry: Telemetry) -> str:
         return "unknown"
     median, high = np.percentile(np.frombuffer(telemetry.ages_ns, np.int64), (50, 95)) / 1e6
     return f"{median:.1f} ms median, {high:.1f} ms at the 95th percentile"
+
+
+def _people_lines(status: RunStatus) -> list[str]:
+    """Returns how many people were tracked, and how long each; empty if one was to be tracked."""
+    people, steps = status.telemetry.people, len(status.telemetry.ages_ns)
+    if status.config.people == 1 or not steps:
+        return []
+    shares = [f"person {person + 1} in {poses / steps:.0%}" for person, poses in sorted(people.poses.items())]
+    more = f", and {len(shares) - MAX_SHARES} more" if len(shares) > MAX_SHARES else ""
+    of_poses = f": {', '.join(shares[:MAX_SHARES])} of the poses{more}" if shares else ""
+    return [f"People: at most {people.most} at once{of_poses}."]
 
 
 def _rig_lines(status: RunStatus, rig_file: Path | None) -> list[str]:

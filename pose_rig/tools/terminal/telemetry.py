@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from pose_rig.wire.messages import CameraState, Health, Message, Pose3D, RigState, Streams
 from pose_rig.wire.services import FUSION
+from pose_rig.wire.tracked_people import TrackedPeople
 
 
 @dataclass(slots=True)
@@ -67,8 +68,9 @@ class Telemetry:
         workers: Reports by the name of the worker.
         rig: The newest state of the rig.
         solved: The newest state in which it was solved.
-        pose: The newest pose.
-        ages_ns: Age of every received pose.
+        pose: The newest pose; of several people that of the first.
+        people: The newest pose of each.
+        ages_ns: Age of every received pose, of several people once per time step.
         modes: Each mode that the rig entered, and when (s after the first pose).
         tracked: Number of received poses in which a person was tracked.
         streams: The newest report on the streams to engines.
@@ -81,6 +83,7 @@ class Telemetry:
         self.rig: RigState | None = None
         self.solved: RigState | None = None
         self.pose: Pose3D | None = None
+        self.people = TrackedPeople()
         self.ages_ns = array("q")
         self.modes: list[tuple[str, float]] = []
         self.tracked = 0
@@ -132,6 +135,9 @@ class Telemetry:
         return next((camera for camera in self.rig.cameras if camera.name == name), None) if self.rig else None
 
     def _update_pose(self, pose: Pose3D) -> None:
+        self.tracked += pose.tracking > 0
+        if not self.people.update(pose):
+            return  # the time step is counted already
         self._indices.update(pose.index + 1)
         if not self.end_ns:  # poses read after the end arrived earlier, at an unknown time
             self._last_pose = (self._indices.total, time.monotonic_ns())
@@ -139,6 +145,5 @@ class Telemetry:
             self._first_pose, self._first_pose_ns = self._last_pose, pose.t_ns
         self.pose = pose
         self.ages_ns.append(pose.age_ns)
-        self.tracked += pose.tracking > 0
         if not self.modes or self.modes[-1][0] != pose.mode:
             self.modes.append((pose.mode, (pose.t_ns - self._first_pose_ns) / 1e9))

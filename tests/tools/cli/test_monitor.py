@@ -14,7 +14,7 @@ from pose_rig.errors import UsageError
 from pose_rig.streaming.axes import UNITY
 from pose_rig.streaming.json_frames import frame as json_frame
 from pose_rig.streaming.vrchat import TrackerEncoder
-from pose_rig.tools.cli.monitor import RigMonitor
+from pose_rig.tools.cli.monitor import RigMonitor, fusion_line, people_lines, target_line
 from pose_rig.tools.terminal.decoded_stream import decoded_frame
 from pose_rig.tools.terminal.remote_rig import ALL_SENT, MAX_WORKERS, RemoteRig
 from pose_rig.wire.bus import Receiver, Sender
@@ -109,6 +109,29 @@ def test_without_streams_the_option_is_suggested() -> None:
         for message in GOOD[:4]:
             rig.update(message, second * S)
     assert rig.diagnosis(4 * S + 1) == ["Nothing is sent to engines: add --vmc 127.0.0.1 to `pose-rig run`."]
+
+
+def test_several_people_and_targets_of_their_own() -> None:
+    rig = RemoteRig(5571, 0)
+    second = replace(VMC, address="127.0.0.1:39540", profile="unity@2")
+    both = (pose(), replace(pose(), person=1, height_m=1.62))
+    for message in (*GOOD[:3], *both, health("streams"), streams(VMC, second)):
+        rig.update(message, S)
+    assert rig.diagnosis(S) == [ALL_SENT]
+    assert "solved   tracking 2 people   running" in fusion_line(rig)
+    assert target_line(second).startswith("vmc 127.0.0.1:39540/unity@2")
+    lines = people_lines(rig)
+    assert [line.split("   ")[0] for line in lines] == ["person 1: tracked", "person 2: tracked"]
+    assert "height 1.62 m   17 of 17 joints measured   at " in lines[1]
+    for message in (replace(pose(), index=1, tracking=0), replace(pose(), index=1, person=1, tracking=0)):
+        rig.update(message, S)
+    assert rig.diagnosis(S)[0].startswith("No person is detected")
+    rig.update(replace(pose(), index=2), S)
+    rig.update(replace(pose(), index=3), S)
+    assert rig.diagnosis(S) == ["Person 2 is not tracked: vmc 127.0.0.1:39540 gets the rest pose until then."]
+    assert people_lines(rig)[0].startswith("person 1: tracked")
+    vrchat = replace(second, kind="vrchat", profile="@2")
+    assert target_line(vrchat).startswith("vrchat 127.0.0.1:39540@2")
 
 
 def test_every_target_has_its_own_verdict() -> None:
