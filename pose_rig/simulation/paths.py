@@ -14,7 +14,7 @@ from pose_rig.geometry import rotation_from_vector
 MIN_DISTANCE_M = 0.4  # between the pelvises of two people
 CLEARANCE_M = 0.5  # wanted between them; less is corrected by force
 CROSSING_M = 1.0  # two people who come so close have crossed
-START_RADIUS_M = 1.0  # of the middles of the paths, from the middle of the room
+START_RADIUS_M = 0.75  # of the middles of the paths, from the middle of the room, times the root of their number
 CANDIDATES = 30  # random places of a path, of which the best is used
 EVASION_S = 0.6  # standard deviation over time of a step aside
 MAX_EVASIONS = 2000
@@ -33,8 +33,9 @@ def place_together(people: Sequence[Floats], frames: int, fps: float, rng: np.ra
         rng: Random generator.
     """
     placed: list[Floats] = []
+    radius_m = START_RADIUS_M * len(people) ** 0.5
     for person in people:
-        candidates = [_anywhere(person, frames, rng) for _ in range(CANDIDATES if placed else 1)]
+        candidates = [_anywhere(person, frames, radius_m, rng) for _ in range(CANDIDATES if placed else 1)]
         placed.append(min(candidates, key=lambda candidate: _cost(candidate, placed)))
     return keep_apart(np.stack(placed, 1), fps)
 
@@ -85,10 +86,10 @@ def nearest_distance(joints: Floats) -> Floats:
     return np.asarray(np.min(distances, axis=0)) if distances else np.full(len(joints), np.inf)
 
 
-def _anywhere(person: Floats, frames: int, rng: np.random.Generator) -> Floats:
+def _anywhere(person: Floats, frames: int, radius_m: float, rng: np.random.Generator) -> Floats:
     """Returns a random part (T,J,3) of a movement, turned and moved."""
     start = int(rng.integers(0, len(person) - frames + 1))
-    angle, radius = rng.uniform(0, 2 * np.pi), START_RADIUS_M * np.sqrt(rng.random())
+    angle, radius = rng.uniform(0, 2 * np.pi), radius_m * np.sqrt(rng.random())
     offset = radius * np.array([np.sin(angle), 0.0, np.cos(angle)])
     return np.asarray(_turned(person[start : start + frames], rng) + offset)
 

@@ -7,14 +7,16 @@ Every room is random: people of 1.5–1.95 m walk about on paths that cross (pel
 guessed, or attracted by these people, and people are missed or merge with others; their order says nothing
 (`pose_rig/simulation/people.py`). The rig gets one time step after the other and solves inline.
 
-*Right*: detections that poses use and that show the person that most detections of that identity show over the take,
-in the solved rig; *unsolved*: before it is solved, from 3 s on; *later*: all from 3 s on. *Switches*: changes of that
+*Right*: detections that poses use and that show the person that most detections of that identity show over the take, in
+the solved rig; *unsolved*: before it is solved, from 3 s on; *later*: all from 3 s on. *Switches*: changes of that
 person within a take, in a window of 1 s, per 10 minutes. *Tracked*: share of the person-time of the solved rig. PA: 12
-limb joints after a similarity per pose, and its ratio to the same person alone in the same room, by median and worst
-person. *Place*: joint error after one similarity for all people and the whole take, and its ratio to that of the
-people alone. *Solved*: time, and its ratio to that of one person. Values are medians over rigs, with the worst.
+limb joints after a similarity per pose; its ratio to the same person alone in the same room, by median and worst
+person; and its ratio to a rig that gets the true detections of that person only (*to true*): what data association and
+the cameras contribute, without what others hide. *Place*: joint error after one similarity for all people and the whole
+take, and its ratio to that of the people alone. *Solved*: time, and its ratio to that of one person. Values are medians
+over rigs, with the worst.
 
-``--cache`` keeps rooms, and what the people alone reach; delete it to measure these again.
+``--cache`` keeps rooms, and what single people reach; delete it to measure these again.
 """
 
 import argparse
@@ -42,6 +44,7 @@ COLUMNS = {  # heading: unit, decimal places, target, whether the worst is the s
     "PA": ("mm", 1, "", False),
     "PA ratio": ("", 2, "≤ 1.1", False),
     "worst person": ("", 2, "", False),
+    "to true": ("", 2, "", False),
     "place": ("mm", 0, "", False),
     "place ratio": ("", 2, "", False),
     "solved after": ("s", 1, "", False),
@@ -70,7 +73,7 @@ def add_row(report: Report, table: Table, name: str, scores: Sequence[PeopleScor
 
 
 def _value(one: PeopleScore, heading: str) -> float:
-    ratios = one.pa_ratio[np.isfinite(one.pa_ratio)]
+    ratios, separate = (ratio[np.isfinite(ratio)] for ratio in (one.pa_ratio, one.separate_ratio))
     values = {
         "right": one.solved_percent,
         "unsolved": one.unsolved_percent,
@@ -80,6 +83,7 @@ def _value(one: PeopleScore, heading: str) -> float:
         "PA": one.pa_mm,
         "PA ratio": float(np.median(ratios)) if len(ratios) else np.nan,
         "worst person": float(ratios.max()) if len(ratios) else np.nan,
+        "to true": float(np.median(separate)) if len(separate) else np.nan,
         "place": one.place_mm,
         "place ratio": one.place_ratio,
         "solved after": np.nan if one.solved_s is None else one.solved_s,
@@ -105,9 +109,12 @@ def main() -> None:
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--jobs", type=int, default=1, help="rigs at a time")
     arguments.add_argument(
-        "--alone", action=argparse.BooleanOptionalAction, default=True, help="compare with each person alone"
+        "--alone",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="compare with each person alone, and separately",
     )
-    arguments.add_argument("--cache", type=Path, metavar="DIR", help="keep rooms and results of people alone there")
+    arguments.add_argument("--cache", type=Path, metavar="DIR", help="keep rooms and results of single people there")
     arguments.add_argument(
         "--keypoints", type=Path, metavar="F.npz", help="write the detections: F_PEOPLE_CAMERAS_RIG.npz"
     )

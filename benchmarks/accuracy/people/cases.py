@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.accuracy.people.run import run
-from benchmarks.accuracy.people.score import Alone, PeopleScore, score, score_alone
-from benchmarks.accuracy.people.takes import Room, load, random_room, save, write_keypoints
+from benchmarks.accuracy.people.score import PeopleScore, SinglePerson, score, score_single
+from benchmarks.accuracy.people.takes import Room, load, random_room, save, separate, write_keypoints
 from pose_rig.lifting.engine import OrtEngine
 from pose_rig.simulation.motion import Clip
+from pose_rig.simulation.people import PeopleTake
 
 
 def room_of(clips: Sequence[Clip], people: int, views: int, case: int, args: argparse.Namespace) -> Room:
@@ -26,14 +27,20 @@ def room_of(clips: Sequence[Clip], people: int, views: int, case: int, args: arg
     return room
 
 
-def alone_of(room: Room, name: str, args: argparse.Namespace) -> list[Alone]:
-    """Returns what each person of a room reaches alone; from the cache if it is there."""
-    path = args.cache and args.cache / f"{name}_alone.pickle"
+def singles_of(room: Room, takes: Sequence[PeopleTake], name: str, args: argparse.Namespace) -> list[SinglePerson]:
+    """Returns the scores of rigs that get one person each; from the cache if they are there.
+
+    Args:
+        room: The room.
+        takes: (N) with the detections of one person.
+        name: In the cache.
+        args: Options.
+    """
+    path = args.cache and args.cache / f"{name}.pickle"
     if path and path.exists():
         return list(pickle.loads(path.read_bytes()))  # noqa: S301 - our own
-    takes = [room.alone(n) for n in range(room.people)]
     engine = OrtEngine(args.weights, "cpu")
-    found = [score_alone(run(take, 1, engine), room.joints[:, n], take.fps) for n, take in enumerate(takes)]
+    found = [score_single(run(take, 1, engine), room.joints[:, n], take.fps) for n, take in enumerate(takes)]
     if path:
         path.write_bytes(pickle.dumps(found))
     return found
@@ -46,8 +53,11 @@ def score_case(clips: Sequence[Clip], people: int, views: int, case: int, args: 
     take = room.take()
     if args.keypoints:
         write_keypoints(args.keypoints.with_stem(f"{args.keypoints.stem}_{people}_{views}_{case}"), take)
-    alone = alone_of(room, name, args) if args.alone else []
-    return score(run(take, people, OrtEngine(args.weights, "cpu")), room.joints[:, :people], take.fps, alone)
+    singles: list[list[SinglePerson]] = [[], []]
+    if args.alone:
+        alone, apart = [room.alone(n) for n in range(people)], [separate(take, n) for n in range(people)]
+        singles = [singles_of(room, alone, f"{name}_alone", args), singles_of(room, apart, f"{name}_separate", args)]
+    return score(run(take, people, OrtEngine(args.weights, "cpu")), room.joints[:, :people], take.fps, *singles)
 
 
 def _name(people: int, views: int, case: int, args: argparse.Namespace) -> str:

@@ -18,8 +18,8 @@ WINDOW_S = 1.0  # in which the person of an identity is the one of most of its d
 
 
 @dataclass(frozen=True, slots=True)
-class Alone:
-    """A person alone in the same room.
+class SinglePerson:
+    """The run of a rig that gets one person only.
 
     Attributes:
         pa_mm: (T,) error of the pose; NaN where it is not tracked, or the rig not solved.
@@ -50,6 +50,7 @@ class PeopleScore:
         identities: How many there were.
         pa_mm: Mean error of the poses, mean over the people.
         pa_ratio: (N) error over that of the person alone, of the time steps that both have; NaN without one.
+        separate_ratio: (N) the same, over that of a rig that gets the true detections of the person only.
         place_mm: Mean joint error after one similarity for all people and the whole take.
         place_ratio: Of that to the mean of the people alone.
         mirrored: How many identities are mirror images.
@@ -68,6 +69,7 @@ class PeopleScore:
     identities: int
     pa_mm: float
     pa_ratio: Floats
+    separate_ratio: Floats
     place_mm: float
     place_ratio: float
     mirrored: int
@@ -77,14 +79,21 @@ class PeopleScore:
     step_ms_alone: float
 
 
-def score(run: PeopleRun, joints: Floats, fps: float, alone: Sequence[Alone] = ()) -> PeopleScore:
+def score(
+    run: PeopleRun,
+    joints: Floats,
+    fps: float,
+    alone: Sequence[SinglePerson] = (),
+    separate: Sequence[SinglePerson] = (),
+) -> PeopleScore:
     """Returns the score of a run.
 
     Args:
         run: The run.
         joints: (T,N,J,3) m, the people who are to be tracked; others of the take are bystanders.
         fps: Time steps per second.
-        alone: (N) the people alone, if known.
+        alone: (N) the people alone in the room, if known.
+        separate: (N) rigs that get the true detections of one person each, if known.
     """
     steps, people = joints.shape[:2]
     right, sure = association(run)
@@ -106,7 +115,8 @@ def score(run: PeopleRun, joints: Floats, fps: float, alone: Sequence[Alone] = (
         / max(people * int(run.solved.sum()), 1) if run.solved.any() else np.nan,
         identities=len(set(run.identity[run.tracking].tolist())),
         pa_mm=_mean([pa[of_person == n].mean() for n in range(people) if (of_person == n).any()]),
-        pa_ratio=np.array([_ratio(pa, of_person == n, at, one) for n, one in enumerate(alone)]),
+        pa_ratio=_ratios(pa, of_person, at, alone),
+        separate_ratio=_ratios(pa, of_person, at, separate),
         place_mm=place,
         place_ratio=place / _mean([one.place_mm for one in alone]),
         mirrored=sum(mirrored(poses[of_person == n], wanted[of_person == n]) for n in set(of_person.tolist())),
@@ -117,15 +127,15 @@ def score(run: PeopleRun, joints: Floats, fps: float, alone: Sequence[Alone] = (
     )  # fmt: skip
 
 
-def score_alone(run: PeopleRun, person: Floats, fps: float) -> Alone:
-    """Returns the score of the run of a person (T,J,3) alone."""
+def score_single(run: PeopleRun, person: Floats, fps: float) -> SinglePerson:
+    """Returns the score of the run of a rig that gets one person (T,J,3) only."""
     used = run.solved[run.step] & run.tracking
     truth = person[run.step[used]][:, LIMB]
     pa = np.full(len(person), np.nan)
     if used.any():
         pa[run.step[used]] = pa_mm(run.poses[used], truth)
     solved_s = None if run.solved_from is None else run.solved_from / fps
-    return Alone(pa, solved_s, _median_ms(run), _place_mm(run.poses[used], truth))
+    return SinglePerson(pa, solved_s, _median_ms(run), _place_mm(run.poses[used], truth))
 
 
 def association(run: PeopleRun) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -171,10 +181,14 @@ def _followed(
     return run.poses[used], truth[run.step[used], now[used]], now[used], run.step[used]
 
 
-def _ratio(pa: Floats, mine: NDArray[np.bool_], at: NDArray[np.int64], alone: Alone) -> float:
-    """Returns the mean error of poses over that of the person alone in the same time steps."""
-    both = mine & np.isfinite(alone.pa_mm[at])
-    return float(pa[both].mean() / alone.pa_mm[at[both]].mean()) if both.any() else np.nan
+def _ratios(pa: Floats, of_person: NDArray[np.int64], at: NDArray[np.int64], singles: Sequence[SinglePerson]) -> Floats:
+    """Returns (N,) the mean errors of poses over those of single people in the same time steps."""
+    out = np.full(len(singles), np.nan)
+    for n, single in enumerate(singles):
+        both = (of_person == n) & np.isfinite(single.pa_mm[at])
+        if both.any():
+            out[n] = pa[both].mean() / single.pa_mm[at[both]].mean()
+    return out
 
 
 def _place_mm(poses: Floats, truth: Floats) -> float:

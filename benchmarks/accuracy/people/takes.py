@@ -4,7 +4,7 @@ Axes: V views, T time steps, N people, P detections, J = 17 joints. The room is 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +55,14 @@ class Room:
     def alone(self, person: int) -> PeopleTake:
         """Returns the detections of one person without the others, with the same noise."""
         return detect_people(self.joints, self.cameras, FPS, self.seed, self.bias, (person,))
+
+
+def separate(take: PeopleTake, person: int) -> PeopleTake:
+    """Returns only the detections of one person of a take, P = 1: what a perfect data association would leave."""
+    mine = take.person == person
+    xy_px = (take.xy_px * mine[..., None, None]).sum(2, keepdims=True)
+    score = (take.score * mine[..., None]).sum(2, keepdims=True)
+    return replace(take, xy_px=xy_px, score=score, person=np.where(mine.any(-1, keepdims=True), person, -1))
 
 
 def random_room(

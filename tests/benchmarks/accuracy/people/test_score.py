@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy.people.run import LIMB, PeopleRun
-from benchmarks.accuracy.people.score import score, score_alone
+from benchmarks.accuracy.people.score import score, score_single
 from pose_rig.geometry import rotation_from_vector
 from tests.fusion.people.scenes import crossing
 
@@ -89,10 +89,11 @@ def test_ratios_to_the_people_alone(perfect: PeopleRun, joints: np.ndarray) -> N
         mine = noisy.identity == identity
         parts = {name: getattr(noisy, name)[mine] for name in ("step", "identity", "tracking", "found", "used")}
         poses = perfect.poses[mine] + 0.5 * noise[mine]
-        alone.append(score_alone(replace(noisy, **parts, poses=poses), joints[:, n], FPS))
+        alone.append(score_single(replace(noisy, **parts, poses=poses), joints[:, n], FPS))
     assert np.isnan(alone[0].pa_mm[:UNSOLVED]).all()
-    found = score(noisy, joints, FPS, alone)
+    found = score(noisy, joints, FPS, alone, alone[:1])
     np.testing.assert_allclose(found.pa_ratio, 2, rtol=0.05)
+    np.testing.assert_array_equal(found.separate_ratio, found.pa_ratio[:1])
     assert found.place_ratio == pytest.approx(2, rel=0.1)
     assert found.solved_ratio == 1
 

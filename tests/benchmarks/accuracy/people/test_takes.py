@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.accuracy.people.run import run
 from benchmarks.accuracy.people.score import score
-from benchmarks.accuracy.people.takes import Room, load, random_room, samples, save, write_keypoints
+from benchmarks.accuracy.people.takes import Room, load, random_room, samples, save, separate, write_keypoints
 from pose_rig.graph import Engine
 from tests.benchmarks.rigs import walking
 
@@ -45,6 +45,16 @@ def test_samples_have_those_who_are_detected(room: Room) -> None:
             assert (sample is None) == (count == 0)
             if sample is not None:
                 np.testing.assert_array_equal(sample.xy_px, take.xy_px[v, t, :count])
+
+
+def test_the_detections_of_one_person(room: Room) -> None:
+    take = room.take()
+    one = separate(take, 1)
+    assert one.person.shape == (3, 45, 1)
+    view, t, row = np.nonzero(take.person == 1)
+    np.testing.assert_array_equal(one.xy_px[view, t, 0], take.xy_px[view, t, row])
+    assert (one.person == 1).sum() == len(t)
+    assert not one.score[one.person < 0].any()
 
 
 def test_a_keypoint_file_has_the_people(room: Room, tmp_path: Path) -> None:
