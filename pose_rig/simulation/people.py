@@ -74,25 +74,55 @@ def detect_people(
         bias: Of the detector.
         present: Indices of the people in the room; None = all of them.
     """
-    people = tuple(range(joints.shape[1])) if present is None else tuple(present)
-    over_time = cameras.each(lambda values: values[:, None, None])
-    xy, local = over_time.project(joints[None, :, list(people)])
-    inside = _inside(xy, cameras) & (local[..., 2].min(-1) > MIN_DEPTH_M)[..., None]
-    behind = hidden_behind(xy, local[..., 2], cameras.focal_px)
-    xy_px, score = np.zeros(xy.shape), np.zeros(xy.shape[:-1])
+    people = list(range(joints.shape[1]) if present is None else present)
+    bodies = _Bodies.project(joints[:, people], cameras)
+    xy_px, score = np.zeros(bodies.xy_px.shape), np.zeros(bodies.xy_px.shape[:-1])
     for i, n in enumerate(people):
         shift_px = None if bias is None else bias.shift_px(joints[:, n], cameras)
-        rng = np.random.default_rng([seed, n])
-        xy_px[:, :, i], score[:, :, i] = _detect(xy, inside[:, :, i], behind[:, :, i], i, fps, rng, shift_px)
+        xy_px[:, :, i], score[:, :, i] = _detect(bodies, i, shift_px, fps, np.random.default_rng([seed, n]))
     gone = ~_inside(xy_px, cameras)
     xy_px[gone], score[gone] = 0.0, 0.0
     person = np.broadcast_to(np.array(people, int), score.shape[:3]).copy()
     for i, k in combinations(range(len(people)), 2):
         rng = np.random.default_rng([seed, 1 + people[i], 1 + people[k]])
-        _merge(xy_px, score, person, local[..., 0, 2], (i, k), fps, rng)
+        _merge(xy_px, score, person, bodies.depth_m, (i, k), fps, rng)
     truth = np.full(joints.shape, np.nan)
-    truth[:, list(people)] = joints[:, list(people)]
-    return PeopleTake(*_shuffled(xy_px, score, person, seed, fps, truth, cameras))
+    truth[:, people] = joints[:, people]
+    order = _random_order(score, np.random.default_rng([seed, 0, 0, 1]))
+    person = np.where((score > 0).any(-1), person, -1)
+    return PeopleTake(
+        xy_px=np.take_along_axis(xy_px, order[..., None, None], 2),
+        score=np.take_along_axis(score, order[..., None], 2),
+        fps=fps,
+        joints=truth,
+        cameras=cameras,
+        person=np.take_along_axis(person, order, 2),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Bodies:
+    """People in the images.
+
+    Attributes:
+        xy_px: (V,T,N,J,2) true projections.
+        depth_m: (V,T,N) of the pelvises.
+        inside: (V,T,N,J) joints in the image, of people who are far enough from the camera.
+        behind: (V,T,N,J) behind which person each joint is; −1 = none.
+    """
+
+    xy_px: Floats
+    depth_m: Floats
+    inside: NDArray[np.bool_]
+    behind: NDArray[np.int64]
+
+    @classmethod
+    def project(cls, joints: Floats, cameras: Cameras) -> "_Bodies":
+        """Returns people (T,N,J,3) in the images of cameras (V,)."""
+        xy_px, local = cameras.each(lambda values: values[:, None, None]).project(joints[None])
+        depth_m = local[..., 2]
+        inside = _inside(xy_px, cameras) & (depth_m.min(-1) > MIN_DEPTH_M)[..., None]
+        return cls(xy_px, depth_m[..., 0], inside, hidden_behind(xy_px, depth_m, cameras.focal_px))
 
 
 def _inside(xy_px: Floats, cameras: Cameras) -> NDArray[np.bool_]:
@@ -101,32 +131,31 @@ def _inside(xy_px: Floats, cameras: Cameras) -> NDArray[np.bool_]:
 
 
 def _detect(
-    xy: Floats,
-    inside: NDArray[np.bool_],
-    behind: NDArray[np.int64],
-    i: int,
-    fps: float,
-    rng: np.random.Generator,
-    shift_px: Floats | None,
+    bodies: _Bodies, i: int, shift_px: Floats | None, fps: float, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Returns detections (V,T,J,2) px and scores (V,T,J) of person ``i`` of those projected to ``xy`` (V,T,N,J,2)."""
-    own = xy[:, :, i]
-    extent = np.ptp(own, axis=-2).max(-1)[..., None, None]
+    """Returns detections (V,T,J,2) px and scores (V,T,J) of person ``i``, 0 where they are missed."""
+    own, inside = bodies.xy_px[:, :, i], bodies.inside[:, :, i]
     found = detect(own if shift_px is None else own + shift_px, fps, rng)
-    out, score = found.xy_px, found.score
-    kind = drift((*score.shape, 1), BOUT * fps, rng)[..., 0]
-    guess, guess_score = drift(out.shape, fps, rng) * GUESS_SD * extent, rng.normal(*GUESS_SCORE, score.shape)
-    hidden = behind >= 0
-    left_out, attracted = _below(kind, LEFT_OUT_SHARE), _below(-kind, ATTRACTED_SHARE)
-    other = np.take_along_axis(xy, np.maximum(behind, 0)[:, :, None, :, None], 2)[:, :, 0]
-    out = np.where((hidden & attracted)[..., None], other + out - own, out)
-    guessed = hidden & ~attracted
-    out = np.where(guessed[..., None], out + guess, out)
-    score = np.where(guessed, guess_score.clip(0.02, 0.9), score)
-    score = np.where(hidden & left_out, 0.0, score)
-    visible = (inside & ~hidden)[..., list(LIMBS)].mean(-1)
+    xy_px, score = _hide(bodies, i, found.xy_px, found.score, fps, rng)
+    visible = (inside & (bodies.behind[:, :, i] < 0))[..., list(LIMBS)].mean(-1)
     missed = _missed(visible, fps, rng)[..., None] | ~inside
-    return np.where(missed[..., None], 0.0, out), np.where(missed, 0.0, score)
+    return np.where(missed[..., None], 0.0, xy_px), np.where(missed, 0.0, score)
+
+
+def _hide(
+    bodies: _Bodies, i: int, xy_px: Floats, score: Floats, fps: float, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Returns detections (V,T,J,2) px and scores (V,T,J) with joints behind others left out, guessed or attracted."""
+    own, behind = bodies.xy_px[:, :, i], bodies.behind[:, :, i]
+    extent = np.ptp(own, axis=-2).max(-1)[..., None, None]
+    kind = drift((*score.shape, 1), BOUT * fps, rng)[..., 0]
+    left_out, attracted = (behind >= 0) & _below(kind, LEFT_OUT_SHARE), (behind >= 0) & _below(-kind, ATTRACTED_SHARE)
+    guessed = (behind >= 0) & ~left_out & ~attracted
+    guess, guess_score = drift(xy_px.shape, fps, rng) * GUESS_SD * extent, rng.normal(*GUESS_SCORE, score.shape)
+    other = np.take_along_axis(bodies.xy_px, np.maximum(behind, 0)[:, :, None, :, None], 2)[:, :, 0]
+    xy_px = np.where(attracted[..., None], other + xy_px - own, np.where(guessed[..., None], xy_px + guess, xy_px))
+    score = np.where(guessed, guess_score.clip(0.02, 0.9), score)
+    return np.where(left_out[..., None], 0.0, xy_px), np.where(left_out, 0.0, score)
 
 
 def _missed(visible: Floats, fps: float, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -184,23 +213,11 @@ def _overlap(xy_px: Floats, visible: NDArray[np.bool_]) -> Floats:
     return np.asarray(shared / np.maximum(size.prod(-1).sum(-1) - shared, 1e-9))
 
 
-def _shuffled(
-    xy_px: Floats,
-    score: Floats,
-    person: NDArray[np.int64],
-    seed: int,
-    fps: float,
-    joints: Floats,
-    cameras: Cameras,
-) -> tuple[Floats, Floats, float, Floats, Cameras, NDArray[np.int64]]:
-    """Returns the attributes of a take: the people of each frame in random order, those not detected left out."""
-    rng = np.random.default_rng([seed, 0, 0, 1])
+def _random_order(score: Floats, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Returns (V,T,P) the people in random order in every view and frame: those with scores (V,T,N,J) above 0 first."""
     absent = ~(score > 0).any(-1)
     most = int((~absent).sum(-1).max(initial=0))
-    order = np.argsort(rng.random(absent.shape) + absent, axis=-1)[..., :most]
-    person = np.take_along_axis(np.where(absent, -1, person), order, 2)
-    xy_px = np.take_along_axis(xy_px, order[..., None, None], 2)
-    return xy_px, np.take_along_axis(score, order[..., None], 2), fps, joints, cameras, person
+    return np.asarray(np.argsort(rng.random(absent.shape) + absent, axis=-1)[..., :most])
 
 
 def _below(normal: Floats, share: float) -> NDArray[np.bool_]:
