@@ -127,7 +127,7 @@ def truth(people: Floats, cameras: Calibration) -> tuple[BundleState, Tracks, Pr
     views = len(focal)
     tracks = Tracks(seen, detection_sd(seen, np.ones(seen.shape[:-1], bool)), np.ones(seen.shape[:-1]))
     priors = Priors(
-        height_m=HEIGHT_M,
+        heights_m=(HEIGHT_M,),
         log_focal_scale=state.log_focal_scale,
         log_focal_scale_sd=np.full(views, 0.35),
         k1=np.zeros(views),

@@ -1,6 +1,6 @@
 """Initial states for bundle adjustment: from the lifted poses, or from two-view geometry.
 
-Axes: N keyframes, V views, P points (`segments.POINTS`).
+Axes: N keyframes, V views, P points (`segments.POINTS`), H people.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,16 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.lens_family import undistort
 from pose_rig.fusion.calibration.bundle.reprojection import Tracks
-from pose_rig.fusion.calibration.bundle.segments import LENGTH_INDEX, LENGTH_PER_HEIGHT, POINTS, SEGMENTS
+from pose_rig.fusion.calibration.bundle.segments import (
+    LENGTH_INDEX,
+    LENGTH_PER_HEIGHT,
+    POINTS,
+    SEGMENTS,
+    body_height,
+    segment_lengths,
+)
 from pose_rig.fusion.calibration.bundle.state import BundleState
-from pose_rig.fusion.calibration.keyframes import Keyframe
+from pose_rig.fusion.calibration.keyframes import Keyframe, people_of
 from pose_rig.fusion.calibration.resection import resect
 from pose_rig.fusion.calibration.triangulate import Rays, triangulate
 from pose_rig.intrinsics import Intrinsics
@@ -39,14 +46,16 @@ def build_tracks(
 ) -> tuple[Tracks, Floats]:
     """Returns the tracks of some views, and their pelvis (N,V,2), in ideal coordinates of the ``intrinsics`` assumed.
 
-    These are those of all cameras.
+    These are those of all cameras. People are numbered as in `people_of`.
     """
     xy = intrinsics.at(views).ideal_xy(np.stack([k.xy_px[views] for k in keyframes]))
     points = list(POINTS)
     score = np.stack([k.score[views] for k in keyframes])[:, :, points]
     inlier = np.stack([k.inlier[views] for k in keyframes])[:, :, points]
     weight = np.stack([k.weight[views] for k in keyframes])[..., None] * (score > 0) * np.clip(inlier, MIN_INLIER, 1.0)
-    return Tracks(xy[:, :, points], detection_sd(xy[:, :, points], score > 0), weight), xy[:, :, 0]
+    people = people_of(keyframes)
+    person = np.searchsorted(people, [k.person for k in keyframes]) if len(people) > 1 else None
+    return Tracks(xy[:, :, points], detection_sd(xy[:, :, points], score > 0), weight, person), xy[:, :, 0]
 
 
 def detection_sd(xy: Floats, visible: NDArray[np.bool_]) -> Floats:
@@ -58,18 +67,20 @@ def detection_sd(xy: Floats, visible: NDArray[np.bool_]) -> Floats:
 
 
 def from_lifted_poses(
-    keyframes: Sequence[Keyframe], pelvis: Floats, views: NDArray[np.int64], rotation: Floats, height_m: float
+    keyframes: Sequence[Keyframe], pelvis: Floats, views: NDArray[np.int64], rotation: Floats, *height_m: float
 ) -> BundleState:
-    """Returns a state with given rotations; camera centres follow from the person's size in the images.
+    """Returns a state with given rotations; camera centres follow from the people's sizes in the images.
 
     Args:
         keyframes: Detections.
         pelvis: (N,V,2) in assumed focal lengths.
         views: Their indices.
         rotation: (V,3,3) camera_from_rig of these views.
-        height_m: Body height.
+        height_m: (H) body heights.
     """
-    depth = height_m * np.stack([k.pelvis_depth[views] for k in keyframes])
+    people = people_of(keyframes)
+    heights_m = np.array([[height_m[people.index(k.person)]] for k in keyframes])
+    depth = heights_m * np.stack([k.pelvis_depth[views] for k in keyframes])
     weight = np.stack([k.weight[views] for k in keyframes])
     ray = np.concatenate([pelvis, np.ones_like(pelvis[..., :1])], -1)
     ray = ray / np.linalg.norm(ray, axis=-1, keepdims=True)
@@ -82,7 +93,7 @@ def from_lifted_poses(
         mean = (robust[..., None] * position).sum(1) / np.maximum(robust.sum(1), 1e-9)[:, None]
         centre = _weighted_medians(mean[:, None] - offset, weight)
     zero = np.zeros(len(views))
-    return BundleState.from_cameras(rotation, -np.einsum("vij,vj->vi", rotation, centre), zero, zero, height_m)
+    return BundleState.from_cameras(rotation, -np.einsum("vij,vj->vi", rotation, centre), zero, zero, *height_m)
 
 
 def with_points(cameras: BundleState, tracks: Tracks) -> BundleState:
@@ -103,13 +114,26 @@ def with_points(cameras: BundleState, tracks: Tracks) -> BundleState:
     return replace(cameras, points=points, bias=np.zeros(0))
 
 
-def from_two_view_geometry(tracks: Tracks, log_focal_scale: Floats, height_m: float) -> BundleState | None:
+def with_sizes(state: BundleState, tracks: Tracks) -> BundleState:
+    """Returns the same state with average lengths of the sizes in which further people are triangulated.
+
+    What is assumed of an unknown body height may be so far off that the lengths would count as outliers.
+    """
+    length = state.length.copy()
+    for person in range(1, len(length)):
+        points = state.points[tracks.of(person)]
+        if len(points):
+            length[person] = LENGTH_PER_HEIGHT * body_height(segment_lengths(points))
+    return replace(state, length=length)
+
+
+def from_two_view_geometry(tracks: Tracks, log_focal_scale: Floats, *height_m: float) -> BundleState | None:
     """Returns a state from the best pair of views, the others added one by one; None without enough matches.
 
     Args:
         tracks: 2D keypoints.
         log_focal_scale: (V,) as assumed.
-        height_m: Body height, for the scale.
+        height_m: (H) body heights; the first is for the scale.
     """
     views = tracks.weight.shape[1]
     ideal_xy = tracks.xy / np.exp(log_focal_scale)[:, None, None]
@@ -128,7 +152,7 @@ def from_two_view_geometry(tracks: Tracks, log_focal_scale: Floats, height_m: fl
     rotation[second], translation[second] = relative_rotation, baseline
 
     def cameras() -> BundleState:
-        return BundleState.from_cameras(rotation, translation, log_focal_scale, np.zeros(views), height_m)
+        return BundleState.from_cameras(rotation, translation, log_focal_scale, np.zeros(views), *height_m)
 
     registered = [first, second]
     for _ in range(views - 2):
@@ -148,8 +172,8 @@ def from_two_view_geometry(tracks: Tracks, log_focal_scale: Floats, height_m: fl
         rotation[best], translation[best] = pose
         registered.append(best)
     points = triangulate(Rays(ideal_xy, tracks.sd, tracks.weight), cameras()).points
-    norm = np.linalg.norm(SEGMENTS @ points, axis=-1)
-    length = LENGTH_PER_HEIGHT[LENGTH_INDEX] * height_m
+    norm = np.linalg.norm(SEGMENTS @ points[tracks.of(0)], axis=-1)
+    length = LENGTH_PER_HEIGHT[LENGTH_INDEX] * height_m[0]
     scale = float(np.median(length / np.maximum(np.median(norm, axis=0), 1e-9)))
     return replace(cameras(), translation=scale * translation)
 

@@ -1,11 +1,12 @@
 """Keyframes: a bounded set of detections in which the images differ.
 
 A person who stands still for an hour adds no information. When the set is full, one of the two most similar keyframes
-is dropped; similarity is measured in the images, so that positions, directions and poses all count.
+of a person is dropped; similarity is measured in the images, so that positions, directions and poses all count.
 
 Axes: N keyframes, V views, J = 17 joints, L limb joints.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -16,7 +17,10 @@ from pose_rig.arrays import Floats
 from pose_rig.geometry import length2
 from pose_rig.skeleton import LIMBS
 
-MAX_KEYFRAMES = 120
+MAX_KEYFRAMES = 120  # of one person
+MORE_PER_PERSON = 20  # keyframes of each further person in the set; solving takes as much longer
+MIN_PER_PERSON = 12  # fewer of a person are not dropped for those of others
+MAX_PEOPLE = 6  # in the set; those who were seen last
 MIN_WEIGHT_RATIO = 1.5  # an older keyframe is kept if the views of the newer one agree so much less
 DISJOINT_DISTANCE = 10.0  # person sizes; of keyframes without a view in common
 _LIMBS = list(LIMBS)
@@ -36,6 +40,7 @@ class Keyframe:
         up: (V,3) the vertical in camera axes, as estimated by the lifter.
         pelvis_depth: (V,) distance of the pelvis in body heights, from the size of the fused pose in each image.
         ray_depth: (V,J) as estimated by the detector (`pose_rig.geometry.ray_depths`), NaN = unknown; None = all are.
+        person: Identity.
     """
 
     t_ns: int
@@ -47,10 +52,11 @@ class Keyframe:
     up: Floats
     pelvis_depth: Floats
     ray_depth: Floats | None = None
+    person: int = 0
 
 
 class Keyframes:
-    """The keyframes of a rig.
+    """The keyframes of a rig, of one person or several.
 
     Attributes:
         frames: Oldest first.
@@ -72,13 +78,23 @@ class Keyframes:
         )  # fmt: skip
         self.frames.append(keyframe)
         grown = np.full((len(row) + 1, len(row) + 1), np.inf)
+        row = np.where([other.person == keyframe.person for other in self.frames[:-1]], row, np.inf)
         grown[:-1, :-1], grown[-1, :-1], grown[:-1, -1] = self._distance, row, row
         self._distance = grown
-        if len(self.frames) > MAX_KEYFRAMES:
-            index = self._most_redundant()
-            del self.frames[index]
-            self._limbs = np.delete(self._limbs[0], index, 0), np.delete(self._limbs[1], index, 0)
-            self._distance = np.delete(np.delete(self._distance, index, 0), index, 1)
+        people = self.people
+        if len(people) > MAX_PEOPLE:
+            self.without_person(people[0])
+        elif len(self.frames) > MAX_KEYFRAMES + MORE_PER_PERSON * (len(people) - 1):
+            self._drop([self._most_redundant()])
+
+    @property
+    def people(self) -> tuple[int, ...]:
+        """Whose keyframes there are; the person who was added last is the last one."""
+        return tuple(reversed(dict.fromkeys(keyframe.person for keyframe in reversed(self.frames))))
+
+    def without_person(self, person: int) -> None:
+        """Removes the keyframes of a person."""
+        self._drop([index for index, keyframe in enumerate(self.frames) if keyframe.person == person])
 
     def without_view(self, view: int, since_ns: int = 0) -> None:
         """Sets the weight of a view to 0, in keyframes since a time."""
@@ -88,11 +104,34 @@ class Keyframes:
         ]
         self._limbs = None
 
+    def _drop(self, indices: Sequence[int]) -> None:
+        for index in reversed(indices):
+            del self.frames[index]
+        if self._limbs is not None:
+            self._limbs = np.delete(self._limbs[0], indices, 0), np.delete(self._limbs[1], indices, 0)
+        self._distance = np.delete(np.delete(self._distance, indices, 0), indices, 1)
+
     def _most_redundant(self) -> int:
         """Returns the older of the two most similar keyframes, unless its views agree much better."""
-        a, b = sorted(np.unravel_index(int(np.argmin(self._distance)), self._distance.shape))
+        distance, person = self._distance, np.array([keyframe.person for keyframe in self.frames])
+        few = [one for one in self.people if (person == one).sum() <= MIN_PER_PERSON]
+        if few:
+            distance = np.where(np.isin(person, few), np.inf, distance)
+        a, b = sorted(np.unravel_index(int(np.argmin(distance)), distance.shape))
         weight = [float(self.frames[int(i)].weight.sum()) for i in (a, b)]
         return int(b) if weight[0] > MIN_WEIGHT_RATIO * weight[1] else int(a)
+
+
+def people_of(keyframes: Sequence[Keyframe]) -> list[int]:
+    """Returns the identities in keyframes, in ascending order: the people (H) of a bundle adjustment."""
+    return sorted({keyframe.person for keyframe in keyframes})
+
+
+def of_one_person(keyframes: Sequence[Keyframe]) -> list[Keyframe]:
+    """Returns the keyframes of the person who has most of them."""
+    count = Counter(keyframe.person for keyframe in keyframes)
+    chosen = max(count, key=lambda person: (count[person], -person), default=0)
+    return [keyframe for keyframe in keyframes if keyframe.person == chosen]
 
 
 def image_distance(keyframe: Keyframe, others: Sequence[Keyframe]) -> Floats:

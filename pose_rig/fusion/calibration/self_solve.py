@@ -3,10 +3,10 @@
 Bundle adjustment runs from several initial states on some of the keyframes; the best one is refined on the training
 set, and the validation set measures its reprojection error.
 
-Axes: N keyframes, V views, P points.
+Axes: N keyframes, V views, P points, H people.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.chirality import chirality
+from pose_rig.config import ASSUMED_HEIGHT_M
 from pose_rig.fusion.calibration.bundle.adjustment import adjust
 from pose_rig.fusion.calibration.bundle.covariance import camera_covariance
 from pose_rig.fusion.calibration.bundle.direction_bias import B
 from pose_rig.fusion.calibration.bundle.lens_family import from_opencv, has_lens, to_opencv
 from pose_rig.fusion.calibration.bundle.priors import Priors
 from pose_rig.fusion.calibration.bundle.reprojection import Tracks, residuals
-from pose_rig.fusion.calibration.bundle.segments import joints_from_points
+from pose_rig.fusion.calibration.bundle.segments import body_height, joints_from_points, segment_lengths
 from pose_rig.fusion.calibration.bundle.state import FOCAL, BundleState, C
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import (
@@ -29,8 +30,9 @@ from pose_rig.fusion.calibration.initialise import (
     from_lifted_poses,
     from_two_view_geometry,
     with_points,
+    with_sizes,
 )
-from pose_rig.fusion.calibration.keyframes import Keyframe
+from pose_rig.fusion.calibration.keyframes import Keyframe, people_of
 from pose_rig.fusion.calibration.lens_prior import lens_prior
 from pose_rig.fusion.calibration.same_model import MIN_BAYES_FACTOR, STRICT_BAYES_FACTOR, are_tied, same_model
 from pose_rig.geometry import nearest_rotation
@@ -67,10 +69,11 @@ class SolveTask:
         focal_given: (V,) whether the focal length comes from the configuration.
         camera_from_rig: (V,3,3) from rotation averaging, or of the current rig; defines the frame.
         known: (V,) views with a known rotation.
-        height_m: Body height.
+        height_m: Body height of person 0, the first.
         current: The current rig, the only initial state if it covers all views.
         placed: Views of the current rig that were placed by resection since it was solved. The others define its frame;
             these keep their focal lengths.
+        other_heights_m: Body heights of persons 1, 2, …; those of all further ones are unknown.
     """
 
     keyframes: Sequence[Keyframe]
@@ -81,20 +84,28 @@ class SolveTask:
     height_m: float
     current: Calibration | None = None
     placed: tuple[int, ...] = ()
+    other_heights_m: Sequence[float] = ()
+
+    def known_height_m(self, person: int) -> float | None:
+        """Returns the body height of a person, None if it is unknown."""
+        return dict(enumerate([self.height_m, *self.other_heights_m])).get(person)
 
 
 @dataclass(frozen=True, slots=True)
 class RigSolution:
-    """The solved cameras and the person's bones.
+    """The solved cameras and the bones of the people.
 
     Attributes:
         cameras: In the frame of the rig in use; else in that of the averaged rotations.
-        bone_length_m: (L,) the person's bones (`segments`).
+        bone_length_m: (L,) the bones (`segments`) of the first person.
         poses: (N,J,3) m, from which the rig was solved.
         validation_error: Median reprojection error of the detections that were not used, in standard deviations of a
             good detector: about 1.2.
         chirality: −1 … 1, near 1: the poses are human rather than mirrored.
         previous_error: The validation error of the rig in use so far; infinite if there was none.
+        person: Identity of the first person: the lowest one in the keyframes.
+        others_bone_length_m: The bones of further people by identity.
+        pose_person: (N,) identities of the poses; None = all are of the first person.
     """
 
     cameras: Calibration
@@ -103,6 +114,21 @@ class RigSolution:
     validation_error: float = 0.0
     chirality: float = 1.0
     previous_error: float = np.inf
+    person: int = 0
+    others_bone_length_m: Mapping[int, Floats] = field(default_factory=dict)
+    pose_person: NDArray[np.int64] | None = None
+
+    def bones_of(self, person: int) -> Floats | None:
+        """Returns the bones (L,) m of a person, None if they are unknown."""
+        return self.bone_length_m if person == self.person else self.others_bone_length_m.get(person)
+
+    @property
+    def poses_by_person(self) -> dict[int, Floats]:
+        """The poses (N,J,3) m of all people by identity, the first person first."""
+        if self.pose_person is None:
+            return {self.person: self.poses}
+        people = (self.person, *self.others_bone_length_m)
+        return {person: self.poses[self.pose_person == person] for person in people}
 
     def transformed(self, rotation: Floats, origin: Floats, scale: float = 1.0) -> "RigSolution":
         """Returns the same rig in another frame: ``x_new = scale rotation (x_old − origin)``."""
@@ -110,6 +136,7 @@ class RigSolution:
             self,
             cameras=self.cameras.transformed(rotation, origin, scale),
             bone_length_m=scale * self.bone_length_m,
+            others_bone_length_m={person: scale * own for person, own in self.others_bone_length_m.items()},
             poses=scale * (self.poses - origin) @ rotation.T,
         )
 
@@ -121,24 +148,49 @@ def self_solve(task: SolveTask) -> RigSolution | str:
     if len(keyframes) < MIN_KEYFRAMES or len(views) < 2:
         return TOO_FEW_KEYFRAMES
     tracks, pelvis = build_tracks(keyframes, task.intrinsics, views)
-    priors = priors_of(task, views)
-    validated = np.arange(len(keyframes)) % VALIDATION_STRIDE == VALIDATION_STRIDE - 1
+    heights_m = _heights_m(task, keyframes, views, tracks)
+    priors = priors_of(task, views, heights_m)
+    validated = tracks.number % VALIDATION_STRIDE == VALIDATION_STRIDE - 1
     training, validation = tracks.at(np.flatnonzero(~validated)), tracks.at(np.flatnonzero(validated))
-    best = _accurate_current(task, views, validation)
+    best = accurate = _accurate_current(task, views, heights_m, validation)
     if best is None:
-        few = training.at(np.arange(0, len(training.weight), max(1, len(training.weight) // INIT_KEYFRAMES)))
-        initial = [_relaxed(state, few, priors) for state in _initial_states(task, keyframes, few, pelvis, views)]
+        few = training.at(np.flatnonzero(training.number % max(1, len(training.weight) // INIT_KEYFRAMES) == 0))
+        states = _initial_states(task, keyframes, few, pelvis, views, heights_m)
+        initial = [_relaxed(state, few, priors) for state in states]
         best = best_state(initial, few, priors)
     if best is None:
         return MIRROR_AMBIGUITY
-    priors = priors_of(task, views, best)
+    priors = priors_of(task, views, heights_m, best)
     start = replace(with_points(best, training), bias=np.zeros(B))
+    if accurate is not None:
+        start = with_sizes(start, training)
     state, covariance = _adjusted_with_ties(start, training, priors, _equal_images(task, views))
-    return _solved(state, covariance, training, validation, task, views)
+    return _solved(state, covariance, training, validation, task, views, people_of(keyframes))
 
 
-def priors_of(task: SolveTask, views: NDArray[np.int64], state: BundleState | None = None) -> Priors:
-    """Returns the priors of some views; those of their lenses depend on the focal lengths of a state found so far."""
+def _heights_m(
+    task: SolveTask, keyframes: Sequence[Keyframe], views: NDArray[np.int64], tracks: Tracks
+) -> tuple[float | None, ...]:
+    """Returns (H) the body heights of the people in the keyframes, None where it is unknown; at least one is known.
+
+    Where none is, that of the first is as in the current rig, or else the assumed one.
+    """
+    known = tuple(task.known_height_m(person) for person in people_of(keyframes))
+    if any(height_m is not None for height_m in known):
+        return known
+    current = current_state(task, views)
+    if current is None:
+        return ASSUMED_HEIGHT_M, *known[1:]
+    return body_height(segment_lengths(with_points(current, tracks).points[tracks.of(0)])), *known[1:]
+
+
+def priors_of(
+    task: SolveTask,
+    views: NDArray[np.int64],
+    heights_m: Sequence[float | None],
+    state: BundleState | None = None,
+) -> Priors:
+    """Returns the priors of some views and people (H); those of lenses depend on the focal lengths found so far."""
     given, intrinsics = task.focal_given[views], task.intrinsics
     usual = np.log(PRIOR_FOCAL_PER_LARGER_SIDE * intrinsics.size_px.max(-1) / intrinsics.focal_px)[views]
     calibrated = has_lens(intrinsics)[views]
@@ -153,7 +205,7 @@ def priors_of(task: SolveTask, views: NDArray[np.int64], state: BundleState | No
     k1, k1_sd = lens_prior(focal_share / intrinsics.size_px[views].max(-1))
     k1, k1_sd = np.where(calibrated, 0.0, k1), np.where(calibrated, GIVEN_K1_SD, k1_sd)
     apart = np.zeros((len(views), len(views)), bool)
-    return Priors(task.height_m, mean, sd, k1, k1_sd, apart, 0, _principal_point_sd(intrinsics)[views])
+    return Priors(heights_m, mean, sd, k1, k1_sd, apart, 0, _principal_point_sd(intrinsics)[views])
 
 
 def _principal_point_sd(intrinsics: Intrinsics) -> Floats:
@@ -164,17 +216,23 @@ def _principal_point_sd(intrinsics: Intrinsics) -> Floats:
 
 
 def _initial_states(
-    task: SolveTask, keyframes: Sequence[Keyframe], tracks: Tracks, pelvis: Floats, views: NDArray[np.int64]
+    task: SolveTask,
+    keyframes: Sequence[Keyframe],
+    tracks: Tracks,
+    pelvis: Floats,
+    views: NDArray[np.int64],
+    heights_m: Sequence[float | None],
 ) -> Iterator[BundleState]:
     """Yields the current rig alone, or states from the lifted poses and from two-view geometry."""
-    current = current_state(task, views)
+    current = current_state(task, views, heights_m)
     if current is not None:
         yield current
         return
-    yield from_lifted_poses(keyframes, pelvis, views, task.camera_from_rig[views], task.height_m)
+    assumed_m = [height_m or ASSUMED_HEIGHT_M for height_m in heights_m]
+    yield from_lifted_poses(keyframes, pelvis, views, task.camera_from_rig[views], *assumed_m)
     for log_focal_scale in INIT_LOG_FOCAL_SCALES:
         scales = np.where(task.focal_given[views], 0.0, log_focal_scale)
-        state = from_two_view_geometry(tracks, scales, task.height_m)
+        state = from_two_view_geometry(tracks, scales, *assumed_m)
         if state is not None:
             yield state
 
@@ -195,7 +253,7 @@ def best_state(initial: Sequence[BundleState], tracks: Tracks, priors: Priors) -
 def _relaxed(state: BundleState, tracks: Tracks, priors: Priors) -> BundleState:
     """Returns a state adjusted under a wider loss, in which large errors are not outliers yet."""
     relaxed = replace(tracks, sd=RELAXED_SD_FACTOR * tracks.sd)
-    return adjust(with_points(state, relaxed), relaxed, priors, RELAXED_ITERATIONS)[0]
+    return adjust(with_sizes(with_points(state, relaxed), relaxed), relaxed, priors, RELAXED_ITERATIONS)[0]
 
 
 def _equal_images(task: SolveTask, views: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -242,6 +300,7 @@ def _solved(
     validation: Tracks,
     task: SolveTask,
     views: NDArray[np.int64],
+    people: Sequence[int],
 ) -> RigSolution:
     """Returns the rig in the frame of the current rig, or of the averaged rotations."""
     current = current_state(task, views)
@@ -279,22 +338,37 @@ def _solved(
     ).transformed(new_from_state, -new_from_state.T @ shift / scale, scale)
     joints = joints_from_points(scale * state.points @ new_from_state.T + shift)
     error, current_error = _error_sd(state, validation), np.inf if current is None else _error_sd(current, validation)
-    return RigSolution(calibration, scale * state.length, joints, error, chirality(joints), current_error)
+    return RigSolution(
+        calibration,
+        scale * state.length[0],
+        joints,
+        error,
+        chirality(joints),
+        current_error,
+        person=people[0],
+        others_bone_length_m={person: scale * own for person, own in zip(people[1:], state.length[1:], strict=True)},
+        pose_person=None if training.person is None else np.array(people)[training.person],
+    )
 
 
-def current_state(task: SolveTask, views: NDArray[np.int64]) -> BundleState | None:
-    """Returns the current rig, None if there is none or it lacks one of the views."""
+def current_state(
+    task: SolveTask, views: NDArray[np.int64], heights_m: Sequence[float | None] = (None,)
+) -> BundleState | None:
+    """Returns the current rig with average people (H), None if there is none or it lacks one of the views."""
     calibration = task.current
     if calibration is None or not calibration.known[views].all():
         return None
     rotation, translation = calibration.rotation[views], calibration.translation[views]
     log_focal_scale, k1 = from_opencv(calibration.intrinsics.at(views), task.intrinsics.at(views))
-    return BundleState.from_cameras(rotation, translation, log_focal_scale, k1, task.height_m)
+    assumed_m = [height_m or ASSUMED_HEIGHT_M for height_m in heights_m]
+    return BundleState.from_cameras(rotation, translation, log_focal_scale, k1, *assumed_m)
 
 
-def _accurate_current(task: SolveTask, views: NDArray[np.int64], validation: Tracks) -> BundleState | None:
+def _accurate_current(
+    task: SolveTask, views: NDArray[np.int64], heights_m: Sequence[float | None], validation: Tracks
+) -> BundleState | None:
     """Returns the current rig if it can be adjusted directly: accurate, and no camera has moved since."""
-    current = current_state(task, views)
+    current = current_state(task, views, heights_m)
     if current is None or task.current is None or task.current.rotation_sd[views].max() > MAX_ROTATION_SD:
         return None
     return current if _error_sd(current, validation) < MAX_ERROR_SD else None

@@ -34,7 +34,7 @@ MAX_GAP_NS = 10_000_000_000  # without a person in two views; after that it may 
 
 
 class Calibrator:
-    """Collects keyframes of one person, and starts computations on them in the background.
+    """Collects keyframes of people, and starts computations on them in the background.
 
     Attributes:
         changes: How often keyframes were discarded, replaced or changed.
@@ -56,11 +56,19 @@ class Calibrator:
         self._averaging.discard()
 
     def discard_keyframes(self) -> None:
-        """Discards all keyframes; they were of another person."""
+        """Discards all keyframes; they were of other people."""
         self.changes += 1
         self._keyframes = Keyframes()
-        self._first_ns = self._last_ns = 0
+        self._first_ns = 0
+        self._last_ns: dict[int, int] = {}  # by person
         self._count, self._solve_at = 0, MIN_KEYFRAMES
+        self._solving.discard()
+
+    def discard_person(self, person: int) -> None:
+        """Discards the keyframes of one person; some were of another one, whose bones differ."""
+        self.changes += 1
+        self._keyframes.without_person(person)
+        self._last_ns.pop(person, None)
         self._solving.discard()
 
     def replace_keyframes(self, keyframes: Sequence[Keyframe]) -> None:
@@ -68,7 +76,7 @@ class Calibrator:
         self._keyframes = Keyframes()
         for keyframe in keyframes:
             self._keyframes.add(keyframe)
-        self._count = max(len(keyframes), MIN_KEYFRAMES)
+        self._count = max(len({keyframe.t_ns for keyframe in keyframes}), MIN_KEYFRAMES)
         self._solve_at = self._next_at()
         self._averaging.discard()
         self._solving.discard()
@@ -100,29 +108,30 @@ class Calibrator:
 
     @property
     def count(self) -> int:
-        """How many keyframes were added, those that were dropped since included."""
+        """At how many time steps keyframes were added, those that were dropped since included."""
         return self._count
 
     @property
     def has_enough(self) -> bool:
         """Whether the keyframes suffice for a first estimate."""
-        return self._count >= MIN_KEYFRAMES and self._last_ns - self._first_ns >= MIN_SPAN_NS
+        return self._count >= MIN_KEYFRAMES and self._latest_ns - self._first_ns >= MIN_SPAN_NS
 
-    def is_due(self, t_ns: int) -> bool:
-        """Whether a time step is late enough after the last keyframe to be one."""
-        return not self._count or t_ns - self._last_ns >= KEYFRAME_INTERVAL_NS
+    def is_due(self, t_ns: int, person: int = 0) -> bool:
+        """Whether a time step is late enough after the last keyframe of a person to be one."""
+        return person not in self._last_ns or t_ns - self._last_ns[person] >= KEYFRAME_INTERVAL_NS
 
-    def is_outdated(self, t_ns: int) -> bool:
-        """Whether the last keyframe is so old that the person may be another one."""
-        return bool(self._count) and t_ns - self._last_ns > MAX_GAP_NS
+    def is_outdated(self, t_ns: int, person: int = 0) -> bool:
+        """Whether the last keyframe of a person is so old that they may be another one."""
+        return person in self._last_ns and t_ns - self._last_ns[person] > MAX_GAP_NS
 
-    def add(self, hypothesis: Hypothesis, cold: Hypothesis | None, used: NDArray[np.bool_]) -> None:
+    def add(self, hypothesis: Hypothesis, cold: Hypothesis | None, used: NDArray[np.bool_], *, person: int = 0) -> None:
         """Adds a keyframe.
 
         Args:
             hypothesis: The keypoints, and what the graph computed from them.
             cold: The same with rotations from this time step alone, if it was computed.
             used: (V,) whose keypoints may be used.
+            person: Identity.
         """
         source = cold or hypothesis
         observation, candidate = source.observation, source.candidate
@@ -140,11 +149,12 @@ class Calibrator:
                 up=np.einsum("vji,vj->vi", ray_from_camera, source.out.upright[candidate].astype(float)),
                 pelvis_depth=1 / np.maximum(norm * scale * body_height, 1e-6),
                 ray_depth=source.ray_depth,
+                person=person,
             )
         )
         self._first_ns = self._first_ns if self._count else observation.t_ns
-        self._last_ns = observation.t_ns
-        self._count += 1
+        self._count += not self._count or observation.t_ns > self._latest_ns
+        self._last_ns[person] = observation.t_ns
 
     @property
     def averaging_due(self) -> bool:
@@ -183,6 +193,10 @@ class Calibrator:
     def expect(self, result: Learned) -> None:
         """Adds when a result was taken in the run that is replayed."""
         (self._averaging if result.work == "averaging" else self._solving).expect(result.asked)
+
+    @property
+    def _latest_ns(self) -> int:
+        return max(self._last_ns.values(), default=0)
 
     def _next_at(self) -> int:
         more = round(self._count * (GROWTH_BETWEEN_SOLVES - 1))

@@ -110,7 +110,17 @@ class CameraPoses:
         else:
             rotation = np.zeros((0, 3, 3)) if self.rotations is None else self.rotations.camera_from_rig
         placed = () if self.solved is None else tuple(np.flatnonzero(self.solved.placed).tolist())
-        return SolveTask(keyframes, self.intrinsics, setup.given, rotation, self.known, setup.height_m, cameras, placed)
+        return SolveTask(
+            keyframes,
+            self.intrinsics,
+            setup.given,
+            rotation,
+            self.known,
+            setup.height_m,
+            cameras,
+            placed,
+            setup.other_heights_m,
+        )
 
     def adopt(self, found: RigSolution) -> str:
         """Uses a solution if it is accepted; returns why it is not, for display."""
@@ -122,7 +132,8 @@ class CameraPoses:
         if self.solved is not None:
             self.solved.improve(found)
             return ""
-        if sideways is not None and has_walked(found.poses, sideways):  # the cameras are turned, not the person
+        people = found.poses_by_person.values()
+        if sideways is not None and any(has_walked(poses, sideways) for poses in people):  # the cameras are turned
             up, sideways, self.vertical_warning = sideways, None, ""
         self.solved = SolvedRig(to_room_frame(found, up, setup.height_m, upright=sideways is None))
         return ""

@@ -25,9 +25,10 @@ class Setup:
         given: (V,) whether the user gave the focal length.
         moving: (V,) whether the camera moves: its pose is not estimated.
         mirror: Whether the images are flipped before detection, because the camera mirrors them.
-        height_m: Body height, height_given: whether the user gave it.
+        height_m: Body height of the first person, height_given: whether the user gave it.
         earlier: The solved rig of an earlier run, used if the first keyframes agree with it.
         fixed: A solved rig that is used from the start and kept.
+        other_heights_m: Body heights of further people, in the order in which they appear.
     """
 
     names: Sequence[str]
@@ -38,6 +39,7 @@ class Setup:
     height_given: bool = False
     earlier: RigSolution | None = None
     fixed: RigSolution | None = None
+    other_heights_m: Sequence[float] = ()
 
 
 def setup_of(config: Config, fixed: RigSolution | None) -> Setup:
@@ -52,6 +54,7 @@ def setup_of(config: Config, fixed: RigSolution | None) -> Setup:
         height_given=config.height_m is not None,
         earlier=earlier_solution(cameras, height_m),
         fixed=fixed,
+        other_heights_m=config.other_heights_m,
     )
 
 

@@ -155,8 +155,13 @@ class SolvedRig:
         if found.validation_error > MAX_ERROR_GROWTH * found.previous_error:
             return
         if not more_certain and found.validation_error >= found.previous_error:
-            # the bones are still those of the current person
-            self.solution = replace(self.solution, bone_length_m=found.bone_length_m)
+            # the bones are still those of the current people
+            self.solution = replace(
+                self.solution,
+                bone_length_m=found.bone_length_m,
+                person=found.person,
+                others_bone_length_m=found.others_bone_length_m,
+            )
             return
         kept = old.known & ~new.known  # excluded cameras keep their pose until they are placed again
         self.solution = replace(found, cameras=_with_rows(new, old, kept))

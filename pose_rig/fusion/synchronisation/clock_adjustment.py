@@ -17,6 +17,7 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.reprojection import Tracks
 from pose_rig.fusion.calibration.bundle.state import BundleState
 from pose_rig.fusion.calibration.initialise import detection_sd, with_points
+from pose_rig.fusion.calibration.keyframes import of_one_person
 from pose_rig.fusion.calibration.self_solve import SolveTask, current_state
 from pose_rig.fusion.synchronisation.camera_clock import CameraClock
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
@@ -236,7 +237,8 @@ def _adjusted(
     rates: bool,
 ) -> _Found | None:
     """Returns the clocks of some views; their offsets are those of minimal error at the likely rates."""
-    people = [follow(tracks[view], task.keyframes, view, clocks[view]) for view in views.tolist()]
+    keyframes = of_one_person(task.keyframes)
+    people = [follow(tracks[view], keyframes, view, clocks[view]) for view in views.tolist()]
     search, given = _Search(people, task.intrinsics, views, times), [clocks[view] for view in views.tolist()]
     none = np.zeros(len(views), bool)
     if not rates or times.seconds < MIN_RATE_TAKE_S:

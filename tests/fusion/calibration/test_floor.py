@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -78,6 +80,17 @@ def test_taller_people_have_higher_ankles() -> None:
     assert high - low == pytest.approx(0.039, abs=1e-6)
 
 
+def test_the_ankles_of_each_person_are_at_their_height() -> None:
+    """A child on a box would look the same; people stand on one floor."""
+    child = 0.6 * WALK + [1.5, 0.0, 0.0]
+    both = np.concatenate([WALK, child])
+    normal, level = fit_floor(both, UP, np.repeat([HEIGHT_M, 0.6 * HEIGHT_M], len(WALK)))
+    assert tilt_deg(normal) < 0.5
+    assert level == pytest.approx(0.0, abs=0.015)
+    turned, low = fit_floor(both, UP, HEIGHT_M)
+    assert low < level - 0.01 or tilt_deg(turned) > tilt_deg(normal)
+
+
 def anywhere(turn: Floats, known: tuple[bool, ...] = (True, True, True)) -> tuple[RigSolution, Floats]:
     """A solved rig in arbitrary axes, and its vertical."""
     rotation, origin = rotation_from_vector(turn), np.array([4.0, -2.0, 1.0])
@@ -119,6 +132,18 @@ def test_cameras_and_people_move_together() -> None:
     assert after[1] == pytest.approx(before[1])
     assert np.linalg.det(room.cameras.rotation) == pytest.approx(np.ones(3))
     np.testing.assert_array_equal(room.bone_length_m, found.bone_length_m)
+
+
+def test_several_people_stand_on_one_floor_and_the_first_has_the_origin() -> None:
+    found, up = anywhere(RIG_TURNS[0])
+    step = found.cameras.rotation[0].T @ [0.3, 0.0, 0.0]
+    poses = np.concatenate([found.poses, 0.6 * (found.poses - found.poses[0, 0]) + found.poses[0, 0] + step])
+    person = np.repeat([2, 5], len(found.poses))
+    people = replace(found, poses=poses, person=2, others_bone_length_m={5: 0.6 * LENGTH_M}, pose_person=person)
+    room = to_room_frame(people, up, HEIGHT_M)
+    assert room.poses_by_person[2][-1, 0, [0, 2]] == pytest.approx([0.0, 0.0], abs=1e-9)
+    assert room.poses_by_person[5].shape == found.poses.shape
+    np.testing.assert_array_equal(room.others_bone_length_m[5], 0.6 * LENGTH_M)
 
 
 def test_cameras_are_above_the_floor() -> None:

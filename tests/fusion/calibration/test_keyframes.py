@@ -5,7 +5,18 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.keyframes import DISJOINT_DISTANCE, MAX_KEYFRAMES, Keyframe, Keyframes, image_distance
+from pose_rig.fusion.calibration.keyframes import (
+    DISJOINT_DISTANCE,
+    MAX_KEYFRAMES,
+    MAX_PEOPLE,
+    MIN_PER_PERSON,
+    MORE_PER_PERSON,
+    Keyframe,
+    Keyframes,
+    image_distance,
+    of_one_person,
+    people_of,
+)
 from pose_rig.skeleton import LIMBS, J
 from tests.fusion.simulated import acrobat, calibration, make_keyframes, stroll
 
@@ -107,6 +118,53 @@ def test_keyframes_are_compared_as_they_are_after_a_view_is_removed() -> None:
         second.add(keyframe)
     assert [one.weight.tolist() for one in first.frames[:5]] == [[1.0, 0.0, 1.0]] * 5
     assert len(first.frames) == len(second.frames) == MAX_KEYFRAMES
+
+
+def of(person: int, keyframes: list[Keyframe]) -> list[Keyframe]:
+    return [replace(keyframe, person=person) for keyframe in keyframes]
+
+
+def test_keyframes_of_several_people_share_one_set() -> None:
+    """Keyframes of different people are never redundant, those of one who stands still are."""
+    walk = of(0, make_keyframes(stroll(14.0, 10.0), CAMERAS))
+    still = of(1, make_keyframes(np.tile(stroll(0.2, 10.0)[:1], (140, 1, 1)), CAMERAS, seed=1))
+    kept_set = filled([one for pair in zip(walk, still, strict=True) for one in pair])
+    count = [sum(keyframe.person == person for keyframe in kept_set.frames) for person in (0, 1)]
+    assert sum(count) == MAX_KEYFRAMES + MORE_PER_PERSON
+    assert count[0] > 0.7 * sum(count)
+    assert count[1] >= MIN_PER_PERSON
+    assert people_of(kept_set.frames) == [0, 1]
+    assert {keyframe.person for keyframe in of_one_person(kept_set.frames)} == {0}
+    assert of_one_person([]) == []
+
+
+def test_one_who_is_seen_shortly_keeps_their_keyframes() -> None:
+    guest = of(4, keyframes_of(np.tile(acrobat(1), (MIN_PER_PERSON, 1, 1))))
+    kept_set = filled([*guest, *of(0, make_keyframes(stroll(20.0), CAMERAS))])
+    assert sum(keyframe.person == 4 for keyframe in kept_set.frames) == MIN_PER_PERSON
+    assert len(kept_set.frames) == MAX_KEYFRAMES + MORE_PER_PERSON
+
+
+def test_the_number_of_people_is_bounded_by_those_who_were_seen_last() -> None:
+    poses = keyframes_of(acrobat(3))
+    kept_set = filled([one for person in range(MAX_PEOPLE) for one in of(person, poses)])
+    kept_set.add(of(0, poses)[0])  # the first is still there
+    for one in of(MAX_PEOPLE, poses):
+        kept_set.add(one)
+    assert people_of(kept_set.frames) == [0, *range(2, MAX_PEOPLE + 1)]
+    assert len(kept_set.frames) == 3 * MAX_PEOPLE + 1
+
+
+def test_a_person_can_be_removed() -> None:
+    poses = keyframes_of(acrobat(5))
+    kept_set, second = filled([*of(0, poses), *of(1, poses)]), filled(of(1, poses))
+    kept_set.without_person(0)
+    kept_set.without_person(7)
+    for keyframe in of(1, keyframes_of(acrobat(MAX_KEYFRAMES, seed=2))):
+        kept_set.add(keyframe)
+        second.add(keyframe)
+    assert [one.t_ns for one in kept_set.frames] == [one.t_ns for one in second.frames]
+    assert people_of(kept_set.frames) == [1]
 
 
 def test_adding_a_keyframe_takes_constant_time() -> None:

@@ -8,7 +8,7 @@ import pytest
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.keyframes import Keyframe
-from pose_rig.fusion.calibration.relocalise import relocalise, resized
+from pose_rig.fusion.calibration.relocalise import measure_bone_lengths, relocalise, resized
 from pose_rig.fusion.calibration.self_solve import MIN_KEYFRAMES, RigSolution
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import J
@@ -96,6 +96,28 @@ def test_a_given_body_height_sets_the_scale() -> None:
     assert factor[0, 0] == pytest.approx(1.1, rel=0.08)
     assert taller.bone_length_m == pytest.approx(factor[0, 0] * usual.bone_length_m)
     assert taller.cameras.rotation == pytest.approx(usual.cameras.rotation)
+
+
+def test_everybody_has_bones_of_their_own() -> None:
+    child = [replace(one, person=3) for one in make_keyframes(0.6 * WALK + [0.8, 0.0, 0.3], CAMERAS, seed=1)]
+    keyframes = sorted([*seen_by(CAMERAS), *child], key=lambda one: one.t_ns)
+    rig = relocalise(of_old(), keyframes, SIZES, None)
+    assert rig is not None
+    assert np.median(rig.bone_length_m / LENGTH_M) == pytest.approx(1.0, abs=0.04)
+    assert np.median(rig.others_bone_length_m[3] / LENGTH_M) == pytest.approx(0.6, abs=0.03)
+    measured = measure_bone_lengths(CAMERAS, keyframes, 3)
+    assert measured == pytest.approx(rig.others_bone_length_m[3])
+    assert measure_bone_lengths(CAMERAS, keyframes, 1) is None
+    assert measure_bone_lengths(CAMERAS, child[: MIN_KEYFRAMES - 1], 3) is None
+
+
+def test_the_height_of_the_first_person_is_not_that_of_another() -> None:
+    """The given body height is of person 0, who was not there."""
+    later = [replace(one, person=1) for one in seen_by(CAMERAS)]
+    rig = relocalise(of_old(), later, SIZES, 2 * HEIGHT_M)
+    assert rig is not None
+    assert rig.cameras.centre == pytest.approx(CAMERAS.centre)
+    assert rig.person == 1
 
 
 def test_focal_lengths_scale_with_the_images() -> None:

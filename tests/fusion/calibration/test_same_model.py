@@ -52,7 +52,7 @@ def test_a_single_camera_is_of_no_group() -> None:
 
 def priors(views: int) -> Priors:
     ones = np.ones(views)
-    return Priors(1.7, 0 * ones, 0.3 * ones, 0 * ones, 0.1 * ones, np.zeros((views, views), bool), 0, 0.01 * ones)
+    return Priors((1.7,), 0 * ones, 0.3 * ones, 0 * ones, 0.1 * ones, np.zeros((views, views), bool), 0, 0.01 * ones)
 
 
 def test_solutions_of_equal_lenses_are_compared_by_what_they_cost() -> None:

@@ -24,6 +24,7 @@ from pose_rig.geometry import angle_deg, rotation_from_vector
 from pose_rig.intrinsics import Intrinsics
 from pose_rig.skeleton import INDEX, MIRROR
 from tests.fusion.simulated import (
+    HEIGHT_M,
     LENGTH_M,
     acrobat,
     aligned,
@@ -267,6 +268,90 @@ def test_joints_from_points_include_midpoints() -> None:
     assert joints_from_points(points_of(people)) == pytest.approx(people)
     assert joints_from_points(np.zeros((0, len(POINTS), 3))).shape == (0, 17, 3)
     assert INDEX["spine"] not in POINTS
+
+
+def with_child(cameras: Calibration, share: float = 0.6, every: int = 1) -> list[Keyframe]:
+    """The keyframes of the walk and of another person, of another size, in some of the time steps."""
+    other = make_keyframes(share * WALK[::-1] + [0.9, 0.0, -0.4], cameras, seed=5, fps=RATE_HZ)
+    more = [replace(keyframe, person=3) for keyframe in other[::every]]
+    return sorted([*keyframes_of(cameras), *more], key=lambda keyframe: keyframe.t_ns)
+
+
+@pytest.mark.parametrize("share", [0.6, 1.15])
+def test_people_of_unknown_height_do_not_bias_each_other(three: RigSolution, share: float) -> None:
+    cameras = calibration(3)
+    found = rig_of(task(with_child(cameras, share), cameras))
+    assert found.bone_length_m == pytest.approx(three.bone_length_m, rel=0.03)
+    assert found.bone_length_m.sum() == pytest.approx(LENGTH_M.sum(), rel=0.03)
+    assert found.others_bone_length_m[3].sum() == pytest.approx(share * LENGTH_M.sum(), rel=0.03)
+    assert found.others_bone_length_m[3] == pytest.approx(share * LENGTH_M, rel=0.15)
+    assert relative_deg(found.cameras.rotation, cameras.rotation).max() < 1.0
+    assert found.cameras.focal_px == pytest.approx(cameras.focal_px, rel=0.04)
+    assert found.bones_of(0) is found.bone_length_m
+    assert found.bones_of(3) is found.others_bone_length_m[3]
+    assert found.bones_of(1) is None
+    people = found.poses_by_person
+    assert list(people) == [0, 3]
+    assert len(people[0]) + len(people[3]) == len(found.poses)
+    size = [np.ptp(poses[:, :, 1], axis=1).mean() for poses in people.values()]
+    assert size[1] / size[0] == pytest.approx(share, rel=0.05)
+
+
+def test_two_people_calibrate_cameras_better_than_one() -> None:
+    """For the same seconds; the mean over different noise."""
+    off: list[list[float]] = []
+    for seed in range(2):
+        cameras = calibration(3, focal_px=MIXED)
+        other = make_keyframes(WALK[::-1] + np.array([0.9, 0.0, -0.4]), cameras, seed=seed + 10, fps=RATE_HZ)
+        one = keyframes_of(cameras, seed)
+        both = [*one, *(replace(keyframe, person=1) for keyframe in other)]
+        off.append([float(focal_off(rig_of(task(list(given), cameras)), cameras).mean()) for given in (one, both)])
+    alone, together = np.mean(off, axis=0)
+    assert together < 0.9 * alone
+
+
+def test_a_person_with_few_keyframes_has_bones_of_average_proportions(three: RigSolution) -> None:
+    cameras = calibration(3)
+    found = rig_of(task(with_child(cameras, every=40), cameras))
+    assert found.bone_length_m == pytest.approx(three.bone_length_m, rel=0.03)
+    assert found.others_bone_length_m[3] == pytest.approx(0.6 * LENGTH_M, rel=0.2)
+
+
+def test_given_heights_of_two_people_both_count() -> None:
+    """One is given 4 % too tall: the rig is 2 % too large, and both keep their proportions to each other."""
+    cameras = calibration(3)
+    given = replace(task(with_child(cameras, 0.9), cameras), height_m=1.04 * HEIGHT_M)
+    keyframes = [replace(keyframe, person=min(keyframe.person, 1)) for keyframe in given.keyframes]
+    given = replace(given, keyframes=keyframes)
+    alone = rig_of(given)
+    both = rig_of(replace(given, other_heights_m=(0.9 * HEIGHT_M,)))
+    assert alone.bone_length_m.sum() == pytest.approx(1.04 * LENGTH_M.sum(), rel=0.025)
+    assert both.bone_length_m.sum() / alone.bone_length_m.sum() == pytest.approx(0.98, abs=0.01)
+
+
+def test_the_current_rig_keeps_its_scale_when_the_first_person_has_gone(three: RigSolution) -> None:
+    cameras = calibration(3)
+    alone = [keyframe for keyframe in with_child(cameras) if keyframe.person == 3]
+    found = rig_of(replace(task(alone, cameras), current=three.cameras, camera_from_rig=three.cameras.rotation))
+    assert found.person == 3
+    assert found.pose_person is None
+    assert found.bone_length_m.sum() == pytest.approx(0.6 * LENGTH_M.sum(), rel=0.06)
+    assert np.ptp(found.cameras.centre, axis=0) == pytest.approx(np.ptp(three.cameras.centre, axis=0), rel=0.05)
+
+
+def test_whoever_is_numbered_otherwise_gives_the_same_rig(three: RigSolution) -> None:
+    """One person alone is solved alike whatever their identity is, if their height is known."""
+    cameras = calibration(3)
+    second = [replace(keyframe, person=1) for keyframe in keyframes_of(cameras)]
+    found = rig_of(replace(task(second, cameras), height_m=1.5, other_heights_m=(HEIGHT_M,)))
+    assert np.array_equal(found.cameras.rotation, three.cameras.rotation)
+    assert np.array_equal(found.bone_length_m, three.bone_length_m)
+
+
+def test_bones_are_scaled_with_the_rig(three: RigSolution) -> None:
+    both = replace(three, others_bone_length_m={2: 0.6 * LENGTH_M}).transformed(np.eye(3), np.zeros(3), 2.0)
+    assert both.others_bone_length_m[2] == pytest.approx(1.2 * LENGTH_M)
+    assert both.bone_length_m == pytest.approx(2 * three.bone_length_m)
 
 
 def test_cameras_that_did_not_move_keep_the_frame_after_one_was_placed_again() -> None:

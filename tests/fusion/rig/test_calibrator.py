@@ -1,14 +1,16 @@
 """What becomes a keyframe."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 
+from pose_rig.fusion.pose.hypothesis import Hypothesis
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.background import BackgroundCompute
-from pose_rig.fusion.rig.calibrator import Calibrator
+from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS, MAX_GAP_NS, Calibrator
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
-from pose_rig.skeleton import INDEX, LIMBS, landmarks
+from pose_rig.skeleton import INDEX, JOINT_SET, LIMBS, J, landmarks
 from tests.fusion.simulated import acrobat, calibration, hypothesis_of, images
 
 
@@ -29,3 +31,52 @@ def test_a_head_that_is_one_ear_is_left_out() -> None:
     assert keyframe.score[0, INDEX["head"]] > 0
     assert keyframe.score[1, INDEX["head"]] == 0
     assert (keyframe.score[:, list(LIMBS)] > 0).all()
+
+
+def calibrator_of(executor: ThreadPoolExecutor) -> Calibrator:
+    return Calibrator(OrtEngine(DEFAULT_WEIGHTS, "cpu"), BackgroundCompute(executor))
+
+
+def at(t_ns: int) -> Hypothesis:
+    marks, cameras, pose = landmarks(JOINT_SET), calibration(2), acrobat(1)
+    xy_px = images(pose, cameras)[0]
+    samples = [Sample(t_ns, xy_px[view][None], np.ones((1, J))) for view in range(2)]
+    found = hypothesis_of(samples, [marks, marks], pose[0], cameras)
+    return replace(found, observation=replace(found.observation, t_ns=t_ns))
+
+
+def test_everybody_has_keyframes_in_their_own_intervals() -> None:
+    used = np.ones(2, bool)
+    with ThreadPoolExecutor(1) as executor:
+        calibrator = calibrator_of(executor)
+        for person in (0, 2):
+            assert calibrator.is_due(0, person)
+            calibrator.add(at(0), None, used, person=person)
+        assert not calibrator.is_due(KEYFRAME_INTERVAL_NS - 1)
+        assert not calibrator.is_due(KEYFRAME_INTERVAL_NS - 1, 2)
+        calibrator.add(at(KEYFRAME_INTERVAL_NS), None, used, person=2)
+        assert calibrator.is_due(KEYFRAME_INTERVAL_NS)
+        assert not calibrator.is_due(KEYFRAME_INTERVAL_NS, 2)
+        assert calibrator.is_due(KEYFRAME_INTERVAL_NS, 1)
+        assert [(one.t_ns, one.person) for one in calibrator.keyframes] == [(0, 0), (0, 2), (KEYFRAME_INTERVAL_NS, 2)]
+        assert calibrator.count == 2
+        late_ns = MAX_GAP_NS + KEYFRAME_INTERVAL_NS
+        assert calibrator.is_outdated(late_ns)
+        assert not calibrator.is_outdated(late_ns, 2)
+        assert not calibrator.is_outdated(late_ns, 1)
+
+
+def test_one_person_is_discarded_and_the_others_stay() -> None:
+    used = np.ones(2, bool)
+    with ThreadPoolExecutor(1) as executor:
+        calibrator = calibrator_of(executor)
+        for person in (0, 1):
+            calibrator.add(at(0), None, used, person=person)
+        changes = calibrator.changes
+        calibrator.discard_person(0)
+        assert calibrator.changes == changes + 1
+        assert [one.person for one in calibrator.keyframes] == [1]
+        assert calibrator.is_due(1)
+        assert not calibrator.is_due(1, 1)
+        calibrator.replace_keyframes(calibrator.keyframes)
+        assert [one.person for one in calibrator.keyframes] == [1]

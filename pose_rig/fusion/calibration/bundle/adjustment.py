@@ -1,13 +1,13 @@
-"""Robust bundle adjustment of cameras and a moving person.
+"""Robust bundle adjustment of cameras and moving people.
 
-Parameters are the cameras, the pose in every keyframe, and the lengths of the person's body segments; measurements are
-2D keypoints. Segments keep their lengths over time and are alike on both sides. That and anthropometric priors
+Parameters are the cameras, the pose in every keyframe, and the lengths of every person's body segments; measurements
+are 2D keypoints. Segments keep their lengths over time and are alike on both sides. That and anthropometric priors
 constrain what the images alone determine weakly: focal length, scale, the angle between two cameras.
 
 Levenberg–Marquardt on cameras and lengths; the poses are eliminated (Schur complement), one block per keyframe.
 
-Axes: N keyframes, V views, P points, L lengths, C parameters per camera, B coefficients of the direction bias.
-Globals: V·C camera parameters, L lengths, then the bias if it is estimated.
+Axes: N keyframes, V views, P points, H people, L lengths, C parameters per camera, B coefficients of the direction
+bias. Globals: V·C camera parameters, H·L lengths, then the bias if it is estimated.
 """
 
 import numpy as np
@@ -33,14 +33,14 @@ DAMPING_DECREASE, DAMPING_INCREASE = 5.0, 30.0
 
 def robust_cost(state: BundleState, tracks: Tracks, priors: Priors) -> float:
     """Returns half the sum of squared residuals in sd, detections and segments under the Geman–McClure loss."""
-    errors = reprojection_cost(state, tracks) + segment_cost(state.points, state.length)
+    errors = reprojection_cost(state, tracks) + segment_cost(state.points, tracks.lengths(state.length))
     return 0.5 * (errors / FRAMES_PER_INDEPENDENT + prior_cost(state, priors))
 
 
 def linearise(state: BundleState, tracks: Tracks, priors: Priors) -> NormalEquations:
     """Returns the normal equations at a state, iteratively reweighted."""
     count, views, points = tracks.weight.shape
-    size = views * C + L + len(state.bias)
+    size = views * C + state.length.size + len(state.bias)
     system = NormalEquations(
         hessian_global=np.zeros((size, size)),
         gradient_global=np.zeros(size),
@@ -49,21 +49,22 @@ def linearise(state: BundleState, tracks: Tracks, priors: Priors) -> NormalEquat
         gradient_points=np.zeros((count, points * 3)),
     )
     add_detections(system, state, tracks)
-    _add_segments(system, state, views * C)
+    _add_segments(system, state, tracks, views * C)
     add_priors(system, state, priors)
     return system
 
 
-def _add_segments(system: NormalEquations, state: BundleState, first: int) -> None:
-    at = slice(first, first + L)
-    jacobian, residual, weight = segment_residuals(state.points, state.length)
+def _add_segments(system: NormalEquations, state: BundleState, tracks: Tracks, first: int) -> None:
+    jacobian, residual, weight = segment_residuals(state.points, tracks.lengths(state.length))
     weight = weight / FRAMES_PER_INDEPENDENT
     transposed = (jacobian * weight[..., None]).swapaxes(1, 2)
     system.hessian_points += transposed @ jacobian
     system.gradient_points += (transposed @ residual[..., None])[..., 0]
-    system.hessian_cross[..., at] += transposed @ JACOBIAN_BY_LENGTH
-    system.hessian_global[at, at] += (JACOBIAN_BY_LENGTH.T * weight.sum(0)) @ JACOBIAN_BY_LENGTH
-    system.gradient_global[at] += (weight * residual).sum(0) @ JACOBIAN_BY_LENGTH
+    for person in range(len(state.length)):
+        of, at = tracks.of(person), slice(first + person * L, first + person * L + L)
+        system.hessian_cross[of, :, at] += transposed[of] @ JACOBIAN_BY_LENGTH
+        system.hessian_global[at, at] += (JACOBIAN_BY_LENGTH.T * weight[of].sum(0)) @ JACOBIAN_BY_LENGTH
+        system.gradient_global[at] += (weight[of] * residual[of]).sum(0) @ JACOBIAN_BY_LENGTH
 
 
 def adjust(
@@ -81,7 +82,8 @@ def adjust(
         step = np.asarray(np.linalg.solve(reduced, gradient), np.float64)
         points = (solved[..., -1] - solved[..., :-1] @ step).reshape(state.points.shape)
         for share in STEP_SHARES:
-            cameras, length, bias = np.split(share * step, [views * C, views * C + L])
+            cameras, length, bias = np.split(share * step, [views * C, views * C + state.length.size])
+            length = length.reshape(state.length.shape)
             trial = state.updated(cameras.reshape(views, C), length, share * points, bias)
             trial_cost = robust_cost(trial, tracks, priors)
             if trial_cost < cost:

@@ -1,6 +1,6 @@
 """The covariance of adjusted cameras.
 
-Axes: N keyframes, V views, P points, C parameters per camera, L lengths, B coefficients of the direction bias.
+Axes: N keyframes, V views, P points, C parameters per camera, B coefficients of the direction bias.
 """
 
 import numpy as np
@@ -11,7 +11,6 @@ from pose_rig.fusion.calibration.bundle.direction_bias import B, view_directions
 from pose_rig.fusion.calibration.bundle.normal_equations import NormalEquations, schur_complement
 from pose_rig.fusion.calibration.bundle.priors import Priors
 from pose_rig.fusion.calibration.bundle.reprojection import Tracks, jacobians, residuals, robust_weight
-from pose_rig.fusion.calibration.bundle.segments import L
 from pose_rig.fusion.calibration.bundle.state import BundleState, C
 
 
@@ -22,7 +21,7 @@ def camera_covariance(state: BundleState, tracks: Tracks, priors: Priors) -> Flo
     parameters). The second three parameters of a camera are here its centre (rig axes) instead of its translation.
     """
     views = len(state.log_focal_scale)
-    size, count = views * C, views * C + L + len(state.bias)
+    size, count = views * C, views * C + state.length.size + len(state.bias)
     system = _with_principal_points(linearise(state, tracks, priors), state, tracks)
     reduced, _, _ = schur_complement(system, 0.0)
     cross = reduced[:size, size:count]

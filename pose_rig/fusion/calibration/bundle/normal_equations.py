@@ -1,6 +1,6 @@
 """Gauss–Newton normal equations of bundle adjustment, and the elimination of the points.
 
-Axes: N keyframes, P points, G globals.
+Axes: N keyframes, P points, G globals: V·C of cameras, H·L of people, B of the detector.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from pose_rig.arrays import Floats
 
 @dataclass(slots=True)
 class NormalEquations:
-    """Gauss–Newton normal equations: globals (G = V·C + L), and one block of P·3 per keyframe.
+    """Gauss–Newton normal equations: globals (G = V·C + H·L + B), and one block of P·3 per keyframe.
 
     Attributes:
         hessian_global: (G,G), gradient_global: (G,).

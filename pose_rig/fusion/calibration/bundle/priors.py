@@ -1,22 +1,19 @@
 """Prior knowledge of bundle adjustment: body height and proportions, focal lengths, lenses.
 
-Axes: V views, L lengths, C parameters per camera.
+Axes: V views, H people, C parameters per camera.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.bundle.length_priors import add_length_priors, length_cost
 from pose_rig.fusion.calibration.bundle.normal_equations import NormalEquations
-from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, RELATIVE_LENGTH_SD, STANDING, L
 from pose_rig.fusion.calibration.bundle.state import BundleState, C
 
-# Of the person's size: a person who stands straight is as tall as `height_m` says. Images do not determine it, and
-# segments vary by centimetres, which are fewer in a smaller rig: noise would shrink what is not held: everything to
-# 0.6–0.8 without this prior, by 0.3 % with the standard deviation between people of equal height, 0.015.
-SIZE_SD = 0.003
 DIRECTION_BIAS_SD = 0.4  # in standard deviations of a detection, 1.25 % of the person: 0.5 %
 SAME_MODEL_SD = 0.03  # of the log ratio of focal lengths of one camera model
 SAME_MODEL_K1_SD = 0.01  # of the difference of their k1
@@ -27,7 +24,7 @@ class Priors:
     """Prior knowledge.
 
     Attributes:
-        height_m: Body height.
+        heights_m: (H) body heights of the people, at least one; None where it is unknown, as behind the last.
         log_focal_scale: (V,), log_focal_scale_sd: (V,) its standard deviation.
         k1: (V,), k1_sd: (V,) its standard deviation.
         same_model: (V,V) True where two cameras are of one model and share focal length and k1.
@@ -37,7 +34,7 @@ class Priors:
         bias_sd: Standard deviation of the coefficients of the direction bias, in those of a detection.
     """
 
-    height_m: float
+    heights_m: Sequence[float | None]
     log_focal_scale: Floats
     log_focal_scale_sd: Floats
     k1: Floats
@@ -50,9 +47,7 @@ class Priors:
 
 def prior_cost(state: BundleState, priors: Priors) -> float:
     """Returns the sum of squared differences from the priors, in standard deviations."""
-    mean, log_focal_scale = LENGTH_PER_HEIGHT * priors.height_m, state.log_focal_scale
-    cost = (((state.length - mean) / (RELATIVE_LENGTH_SD * mean)) ** 2).sum()
-    cost += ((STANDING @ state.length / (STANDING @ mean) - 1) / SIZE_SD) ** 2
+    log_focal_scale, cost = state.log_focal_scale, length_cost(state.length, priors.heights_m)
     focal = ((log_focal_scale - priors.log_focal_scale) / priors.log_focal_scale_sd) ** 2
     cost += focal.sum() + (((state.k1 - priors.k1) / priors.k1_sd) ** 2).sum()
     cost += ((state.bias / priors.bias_sd) ** 2).sum()
@@ -66,17 +61,11 @@ def add_priors(system: NormalEquations, state: BundleState, priors: Priors) -> N
     """Adds the priors to the normal equations."""
     hessian, gradient = system.hessian_global, system.gradient_global
     views = len(state.log_focal_scale)
-    mean = LENGTH_PER_HEIGHT * priors.height_m
-    at = np.arange(L) + views * C
-    hessian[at, at] += (RELATIVE_LENGTH_SD * mean) ** -2
-    gradient[at] += (mean - state.length) / (RELATIVE_LENGTH_SD * mean) ** 2
-    by_size = STANDING / (STANDING @ mean * SIZE_SD)
-    hessian[np.ix_(at, at)] += by_size[:, None] * by_size
-    gradient[at] += by_size * (1 / SIZE_SD - by_size @ state.length)
+    add_length_priors(system, state.length, priors.heights_m, views * C)
     focal = np.arange(views) * C + 6
     hessian[focal, focal] += priors.log_focal_scale_sd**-2
     gradient[focal] += (priors.log_focal_scale - state.log_focal_scale) / priors.log_focal_scale_sd**2
-    at = np.arange(len(state.bias)) + views * C + L
+    at = np.arange(len(state.bias)) + views * C + state.length.size
     hessian[at, at] += priors.bias_sd**-2
     gradient[at] -= state.bias / priors.bias_sd**2
     k1 = focal + 1

@@ -1,6 +1,6 @@
 """Reprojection errors in all keyframes, and their derivatives.
 
-Axes: N keyframes, V views, P points (`segments.POINTS`), C parameters per camera.
+Axes: N keyframes, V views, P points (`segments.POINTS`), H people, L lengths, C parameters per camera.
 """
 
 from dataclasses import dataclass
@@ -27,15 +27,35 @@ class Tracks:
         xy: (N,V,P,2) (px − principal point) / assumed focal length.
         sd: (N,V,1) standard deviation of an inlier, same units.
         weight: (N,V,P), 0 = not visible.
+        person: (N,) whose they are, as indices of people (H); None = all are of one person.
     """
 
     xy: Floats
     sd: Floats
     weight: Floats
+    person: NDArray[np.int64] | None = None
 
     def at(self, keyframes: NDArray[np.int64]) -> "Tracks":
         """Returns the tracks in some of the keyframes."""
-        return Tracks(self.xy[keyframes], self.sd[keyframes], self.weight[keyframes])
+        person = None if self.person is None else self.person[keyframes]
+        return Tracks(self.xy[keyframes], self.sd[keyframes], self.weight[keyframes], person)
+
+    @property
+    def number(self) -> NDArray[np.int64]:
+        """(N,) which keyframe of its person each one is, from 0."""
+        out = np.zeros(len(self.weight), np.int64)
+        for person in range(1 if self.person is None else int(self.person.max(initial=0)) + 1):
+            of = self.of(person)
+            out[of] = np.arange(len(out[of]))
+        return out
+
+    def of(self, person: int) -> NDArray[np.int64] | slice:
+        """Returns the keyframes of a person, as an index."""
+        return slice(None) if self.person is None else np.flatnonzero(self.person == person)
+
+    def lengths(self, length: Floats) -> Floats:
+        """Returns the segment lengths of the person of each keyframe (N,L), of one person (L,), from (H,L)."""
+        return np.asarray(length[0] if self.person is None else length[self.person])
 
 
 def residuals(state: BundleState, tracks: Tracks) -> tuple[Floats, Floats, Floats, Floats]:

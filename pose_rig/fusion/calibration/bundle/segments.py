@@ -64,18 +64,29 @@ def joints_from_points(points: Floats) -> Floats:
     return np.asarray(JOINTS_FROM_POINTS @ points)
 
 
+def segment_lengths(points: Floats) -> Floats:
+    """Returns (L,) m the median segment lengths of one person's points (N,P,3), the mean of both sides."""
+    segments = np.median(np.linalg.norm(SEGMENTS @ points, axis=-1), axis=0)
+    return np.array([segments[i == LENGTH_INDEX].mean() for i in range(L)])
+
+
+def body_height(length: Floats) -> float:
+    """Returns the body height, m, that segment lengths (L,) imply."""
+    return float(np.median(length / LENGTH_PER_HEIGHT))
+
+
 def segment_residuals(points: Floats, length: Floats) -> tuple[Floats, Floats, Floats]:
-    """Returns Jacobian (N,S,P·3), residuals in sd (N,S) and robust weights (N,S) of points (N,P,3), lengths (L,)."""
+    """Returns Jacobian (N,S,P·3), residuals in sd (N,S) and robust weights (N,S) of points (N,P,3), lengths (…,L)."""
     vector = SEGMENTS @ points
     norm = np.maximum(np.linalg.norm(vector, axis=-1), 1e-6)
     direction = vector / (norm * SEGMENT_SD_M)[..., None]  # (N,S,3)
     jacobian = (SEGMENTS[None, :, :, None] * direction[:, :, None]).reshape(len(vector), len(SEGMENTS), -1)
-    residual = (length[LENGTH_INDEX] - norm) / SEGMENT_SD_M
+    residual = (length[..., LENGTH_INDEX] - norm) / SEGMENT_SD_M
     return jacobian, residual, (ROBUST_SCALE_SD**2 / (ROBUST_SCALE_SD**2 + residual**2)) ** 2
 
 
 def segment_cost(points: Floats, length: Floats) -> float:
     """Returns the sum of squared residuals of `segment_residuals` in sd under the Geman–McClure loss."""
     norm = np.linalg.norm(SEGMENTS @ points, axis=-1)
-    square = ((norm - length[LENGTH_INDEX]) / SEGMENT_SD_M) ** 2
+    square = ((norm - length[..., LENGTH_INDEX]) / SEGMENT_SD_M) ** 2
     return float((ROBUST_SCALE_SD**2 * square / (ROBUST_SCALE_SD**2 + square)).sum())

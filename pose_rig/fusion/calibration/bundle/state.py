@@ -1,7 +1,7 @@
-"""The parameters of bundle adjustment: cameras, the person in every keyframe, segment lengths, detector bias.
+"""The parameters of bundle adjustment: cameras, a person in every keyframe, segment lengths, detector bias.
 
-Axes: N keyframes, V views, P points (`segments.POINTS`), L lengths, C = 8 parameters per camera: rotation (3),
-translation (3), log focal scale, k1; B coefficients of the direction bias (`direction_bias`).
+Axes: N keyframes, V views, P points (`segments.POINTS`), H people, L lengths, C = 8 parameters per camera: rotation
+(3), translation (3), log focal scale, k1; B coefficients of the direction bias (`direction_bias`).
 """
 
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class BundleState:
         log_focal_scale: (V,) log of focal length over the assumed one.
         k1: (V,) of the lens (`lens_family`).
         points: (N,P,3) m.
-        length: (L,) m.
+        length: (H,L) m, of every person.
         bias: (B,) of the detector, in standard deviations of a detection; (0,) where it is not estimated.
     """
 
@@ -41,14 +41,14 @@ class BundleState:
 
     @classmethod
     def from_cameras(
-        cls, rotation: Floats, translation: Floats, log_focal_scale: Floats, k1: Floats, height_m: float
+        cls, rotation: Floats, translation: Floats, log_focal_scale: Floats, k1: Floats, *height_m: float
     ) -> "BundleState":
-        """Returns a state without points and with the lengths of an average person."""
-        no_points = np.zeros((0, len(POINTS), 3))
-        return cls(rotation, translation, log_focal_scale, k1, no_points, LENGTH_PER_HEIGHT * height_m)
+        """Returns a state without points and with the lengths of average people of some body heights."""
+        no_points, length = np.zeros((0, len(POINTS), 3)), np.stack([LENGTH_PER_HEIGHT * height for height in height_m])
+        return cls(rotation, translation, log_focal_scale, k1, no_points, length)
 
     def updated(self, cameras: Floats, length: Floats, points: Floats, bias: Floats | None = None) -> "BundleState":
-        """Returns the state after a step: cameras (V,C), lengths (L,), points (N,P,3), bias (B,) if it is estimated."""
+        """Returns the state after a step: cameras (V,C), lengths (H,L), points (N,P,3), bias (B,) if estimated."""
         log_focal_scale = self.log_focal_scale + cameras[:, 6]
         return BundleState(
             rotation_from_vector(cameras[:, :3]) @ self.rotation,

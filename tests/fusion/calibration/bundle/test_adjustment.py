@@ -43,8 +43,10 @@ STEP = 1e-5
 
 
 def step_of(state: BundleState, values: Floats) -> BundleState:
-    """The state after a step (V·C + L + N·P·3,)."""
-    cameras, length, points = np.split(values, [len(state.log_focal_scale) * C, len(state.log_focal_scale) * C + L])
+    """The state after a step (V·C + H·L + N·P·3,)."""
+    first = len(state.log_focal_scale) * C
+    cameras, length, points = np.split(values, [first, first + state.length.size])
+    length = length.reshape(state.length.shape)
     return state.updated(cameras.reshape(-1, C), length, points.reshape(state.points.shape))
 
 
@@ -77,7 +79,8 @@ def test_residuals_are_in_standard_deviations_and_zero_at_the_truth() -> None:
     assert square == pytest.approx(np.full_like(square, 25.0), rel=1e-4)
 
 
-def test_the_gradient_equals_finite_differences_of_the_cost() -> None:
+@pytest.mark.parametrize("heights_m", [(HEIGHT_M,), (HEIGHT_M, None), (HEIGHT_M, 1.6, None), (None, 1.6, 1.9)])
+def test_the_gradient_equals_finite_differences_of_the_cost(heights_m: tuple[float | None, ...]) -> None:
     """All parameters: cameras, lengths, points; with outliers, tied focal lengths and different weights."""
     rng = np.random.default_rng(0)
     state, tracks, priors = truth(acrobat(4), calibration(3, focal_px=(800.0, 1000.0, 1200.0), k1=0.05))
@@ -90,6 +93,10 @@ def test_the_gradient_equals_finite_differences_of_the_cost() -> None:
         log_focal_scale_sd=np.array([0.35, 0.02, 0.1]),
         same_model=same,
     )
+    priors = replace(priors, heights_m=heights_m)
+    if len(heights_m) > 1:
+        tracks = replace(tracks, person=np.array([1, 0, 1, len(heights_m) - 1]))
+        state = replace(state, length=np.stack([LENGTH_M * share for share in (1.0, 0.8, 1.1)][: len(heights_m)]))
     state = disturbed(state, rng)
     slope = gradient_of(state, tracks, priors)
     for k, stated in enumerate(slope):
@@ -116,7 +123,7 @@ def test_the_hessian_equals_the_curvature_at_the_truth() -> None:
     """At zero error Gauss–Newton is exact: the matrix is the derivative of the gradient."""
     state, tracks, priors = truth(acrobat(2), calibration(3, focal_px=(800.0, 1000.0, 1200.0), k1=0.05))
     span = np.linalg.norm(SEGMENTS @ state.points, axis=-1)
-    state = replace(state, length=np.array([span[:, i == LENGTH_INDEX].mean() for i in range(L)]))
+    state = replace(state, length=np.array([[span[:, i == LENGTH_INDEX].mean() for i in range(L)]]))
     same = ~np.eye(3, dtype=bool)
     priors = replace(priors, same_model=same)
     system = linearise(state, tracks, priors)
@@ -155,19 +162,19 @@ def test_exact_keypoints_give_the_exact_rig(views: int) -> None:
     assert relative_deg(found.rotation, state.rotation).max() < 0.02
     assert found.log_focal_scale == pytest.approx(state.log_focal_scale, abs=1e-3)
     assert found.k1 == pytest.approx(np.zeros(views), abs=1e-3)
-    assert found.length == pytest.approx(LENGTH_M, rel=2e-3)
+    assert found.length[0] == pytest.approx(LENGTH_M, rel=2e-3)
     points, true = found.points.reshape(-1, 3), state.points.reshape(-1, 3)
     assert np.linalg.norm(aligned(points, true) - true, axis=-1).max() < 2e-3
 
 
 def test_the_scale_follows_the_segments() -> None:
     state, tracks, priors = truth(acrobat(24), calibration(3))
-    taller = replace(priors, height_m=2 * HEIGHT_M)
+    taller = replace(priors, heights_m=(2 * HEIGHT_M,))
     start = BundleState.from_cameras(
         state.rotation, 2 * state.translation, state.log_focal_scale, state.k1, 2 * HEIGHT_M
     )
     found, _ = adjust(replace(start, points=2 * state.points), tracks, taller)
-    assert found.length == pytest.approx(2 * LENGTH_M, rel=2e-3)
+    assert found.length[0] == pytest.approx(2 * LENGTH_M, rel=2e-3)
     centre = [-np.einsum("vji,vj->vi", s.rotation, s.translation) for s in (state, found)]
     apart = [np.linalg.norm(c[1] - c[0]) for c in centre]
     assert apart[1] == pytest.approx(2 * apart[0], rel=2e-3)
@@ -184,7 +191,7 @@ def test_a_standing_person_is_as_tall_as_stated_whatever_the_other_proportions(n
     state, tracks, priors = truth(people, calibration(4))
     tracks = blurred(tracks, rng) if noise else tracks
     found, _ = adjust(with_points(state, tracks), tracks, priors, 60)
-    assert STANDING @ found.length == pytest.approx(EARS_TO_ANKLES * HEIGHT_M, rel=1e-3)
+    assert STANDING @ found.length[0] == pytest.approx(EARS_TO_ANKLES * HEIGHT_M, rel=1e-3)
     size, true_size = (np.linalg.norm(points - points.mean(1, keepdims=True), axis=(1, 2)) for points in
                        (found.points, state.points))  # fmt: skip
     assert np.median(size / true_size) == pytest.approx(1.0, abs=0.015)
