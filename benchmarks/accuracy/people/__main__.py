@@ -61,7 +61,7 @@ def add_row(report: Report, table: Table, name: str, scores: Sequence[PeopleScor
     report.add(f"{name}: mirrored", "people", [sum(one.mirrored for one in scores)], "0")
     cells = []
     for heading, (unit, places, target, low) in COLUMNS.items():
-        values = [value for one in scores if np.isfinite(value := _value(one, heading))]
+        values = [value for one in scores if np.isfinite(value := value_of(one, heading))]
         if not values:
             cells.append("")
             continue
@@ -72,7 +72,8 @@ def add_row(report: Report, table: Table, name: str, scores: Sequence[PeopleScor
     table.add_row(name, f"{solved}/{len(scores)}", *cells, str(switches), str(sum(one.mirrored for one in scores)))
 
 
-def _value(one: PeopleScore, heading: str) -> float:
+def value_of(one: PeopleScore, heading: str) -> float:
+    """Returns the value of a column; NaN without one."""
     ratios, separate = (ratio[np.isfinite(ratio)] for ratio in (one.pa_ratio, one.separate_ratio))
     values = {
         "right": one.solved_percent,
