@@ -9,7 +9,6 @@ from pose_rig.tools.terminal.run_display import status_line
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import no_person_error, summary
 from pose_rig.wire.messages import Pose3D
-from pose_rig.wire.tracked_people import TrackedPeople
 from tests.streaming.live import pose3d
 from tests.streaming.people import person
 from tests.tools.terminal.test_solved_rig import shown, status_of
@@ -31,28 +30,6 @@ def running(people: int, *poses: Pose3D, heights_m: tuple[float, ...] = ()) -> R
     for one in poses:
         status.telemetry.update(one)
     return status
-
-
-def test_the_first_pose_of_a_time_step_is_recognised() -> None:
-    people = TrackedPeople()
-    news = [
-        people.update(one)
-        for one in (pose(0, 0), pose(0, 1), pose(0, 4), pose(1, 1), pose(1, 4), pose(1, 0), pose(0, 0))
-    ]
-    assert news == [True, False, False, True, False, True, True]
-    assert [one.person for one in people.present] == [0]  # the fusion was restarted
-    assert (people.most, people.poses) == (3, {0: 3, 1: 2, 4: 2})
-
-
-def test_people_who_are_gone_are_forgotten_except_the_first() -> None:
-    people = TrackedPeople()
-    for index in range(3):
-        people.update(pose(index, 0))
-    for index in range(3, 9):
-        people.update(pose(index, index))
-    assert [one.person for one in people.present] == [7, 8]
-    assert people.newest(0) is not None
-    assert people.newest(3) is None
 
 
 def test_a_table_shows_each_person() -> None:
