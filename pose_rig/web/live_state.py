@@ -49,6 +49,8 @@ class LiveState:
     def add(self, message: Message) -> None:
         """Adds a received message; messages of other kinds are ignored."""
         if isinstance(message, Pose3D):
+            if message.person:
+                return
             self._height = (message.height_m, message.height_assumed)  # the user may have changed it
         elif isinstance(message, RigState):
             self.rig = message

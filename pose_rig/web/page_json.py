@@ -1,6 +1,7 @@
 """What the live page is sent, as JSON (docs/wire.md)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -63,24 +64,51 @@ def worker_fields(health: Health, *, silent: bool) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Keypoints:
+    """The 2D poses of one person in an image.
+
+    Attributes:
+        raw: (K,3) px, px, score, as detected; None = not detected.
+        refined: The pose corrected by the other cameras; None where it is unknown.
+    """
+
+    raw: Any
+    refined: Refined2D | None
+
+
 def keypoints_message(
-    camera: str, size_px: tuple[int, int], raw: Any, landmarks: str, refined: Refined2D | None, t_ns: int
+    camera: str,
+    size_px: tuple[int, int],
+    first: Keypoints,
+    people: Sequence[Keypoints] | None,
+    landmarks: str,
+    t_ns: int,
 ) -> str:
     """Returns the 2D poses in an image.
 
     Args:
         camera: Name of the camera.
         size_px: (width, height) of its images.
-        raw: (K,3) px, px, score, as detected; None = no person.
-        landmarks: Landmark schema of ``raw``.
-        refined: The pose corrected by the other cameras; None where it is unknown.
+        first: Of the first person.
+        people: Of all people, where several are tracked; else None.
+        landmarks: Landmark schema of what was detected.
         t_ns: Capture time.
     """
-    corrected = None if refined is None else np.column_stack([refined.xy, refined.inlier])
-    return text({
-        "type": "keypoints", "camera": camera, "size_px": size_px, "raw": _rounded(raw), "refined": _rounded(corrected),
-        "landmarks": landmarks, "t_ns": t_ns,
-    })  # fmt: skip
+    fields: dict[str, Any] = {
+        "type": "keypoints", "camera": camera, "size_px": size_px, **_keypoints(first), "landmarks": landmarks,
+        "t_ns": t_ns,
+    }  # fmt: skip
+    if people is not None:
+        fields["people"] = [
+            {"person": None if one.refined is None else one.refined.person, **_keypoints(one)} for one in people
+        ]
+    return text(fields)
+
+
+def _keypoints(one: Keypoints) -> dict[str, Any]:
+    corrected = None if one.refined is None else np.column_stack([one.refined.xy, one.refined.inlier])
+    return {"raw": _rounded(one.raw), "refined": _rounded(corrected)}
 
 
 def _rounded(points: Any) -> list[list[float]] | None:

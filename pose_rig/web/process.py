@@ -76,10 +76,12 @@ class WebWorker:
         self._poses: PoseStream | None = None
         self._pose_timer: asyncio.TimerHandle | None = None
         names = tuple(camera.name for camera in job.config.camera)
-        self._watchers = Watchers(names, live=job.live, run_command=self._run_command, changed=self._subscribe)
+        self._watchers = Watchers(
+            names, job.config.people, live=job.live, run_command=self._run_command, changed=self._subscribe
+        )
         folder = Path(job.folder)
         self._server = PageServer(job, load_root(folder), self._serve_socket)
-        self._views = CameraViews(self._sizes_px)
+        self._views = CameraViews(self._sizes_px, job.config.people)
         phones = job.config.phone_cameras
         places = PhonePlaces([camera.name for camera in phones], folder)
         self._phones = Phones(phones, places, self._state, images.send)
@@ -148,7 +150,7 @@ class WebWorker:
         if not watched:
             self._poses = None
         elif self._poses is None:
-            self._poses = PoseStream(self._job.config.stream, self._sizes_px)
+            self._poses = PoseStream(self._job.config.stream, self._sizes_px, self._job.config.people)
 
     def _take(self, messages: Sequence[Message]) -> None:
         """Takes messages of other workers."""

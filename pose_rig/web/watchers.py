@@ -64,6 +64,7 @@ class Watchers:
 
     Args:
         cameras: Names of the cameras.
+        people: How many are tracked at most.
         live: Whether this is a live run.
         run_command: Runs a command; returns why it cannot be run, or an empty text.
         changed: Called when a page was opened, closed or shows something else.
@@ -73,10 +74,17 @@ class Watchers:
     """
 
     def __init__(
-        self, cameras: tuple[str, ...], *, live: bool, run_command: RunCommand, changed: Callable[[], None]
+        self,
+        cameras: tuple[str, ...],
+        people: int = 1,
+        *,
+        live: bool,
+        run_command: RunCommand,
+        changed: Callable[[], None],
     ) -> None:
         self.refused = 0
-        self._cameras, self._live, self._run_command, self._changed = cameras, live, run_command, changed
+        self._cameras, self._people, self._live = cameras, people, live
+        self._run_command, self._changed = run_command, changed
         self._open: set[Watcher] = set()
         self._dropped = 0  # of pages that were closed
 
@@ -142,7 +150,8 @@ class Watchers:
     def _hello(self, watcher: Watcher) -> str:
         return text({
             "type": "hello", "version": PROTOCOL_VERSION, "control": watcher.control,
-            "program": f"pose-rig {version('pose-rig')}", "cameras": self._cameras, "people": 1, "live": self._live,
+            "program": f"pose-rig {version('pose-rig')}", "cameras": self._cameras, "people": self._people,
+            "live": self._live,
         })  # fmt: skip
 
     async def _send(self, request: web.BaseRequest, socket: web.WebSocketResponse, watcher: Watcher) -> None:

@@ -7,7 +7,7 @@ import struct
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ SUBJECT = person(5, seconds=20.0)
 SIZE_PX, FOCAL_PX = (640, 480), 560.0
 NAMES = ("desk", "door", "phone1", "window")
 HZ = 60
+BESIDE_M = np.array([0.9, 0.0, 0.0])
 # MediaPipe's landmarks that are joints of rig17
 LANDMARKS = {0: 9, 11: 11, 12: 14, 13: 12, 14: 15, 15: 13, 16: 16, 23: 4, 24: 1, 25: 5, 26: 2, 27: 6, 28: 3}
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -67,6 +68,7 @@ class PageServer:
         codec: Codec that phones are asked for, empty: their own.
         credit: Frames of phones that may be in flight; 0: none are taken.
         note: Note of the second camera.
+        people: How many people are tracked; the second one stands beside the first, to the left of camera 0.
     """
 
     def __init__(self) -> None:
@@ -75,6 +77,7 @@ class PageServer:
         self.tracking, self.credit, self.note, self.codec = 1, 2, "", ""
         self.refuse: tuple[str, str] | None = None
         self.recording = False
+        self.people = 1
         self.port = 0
         self._sockets: set[web.WebSocketResponse] = set()
         self._loop = asyncio.new_event_loop()
@@ -211,7 +214,7 @@ class PageServer:
             "control": control,
             "program": "pose-rig 0.1.0",
             "cameras": NAMES,
-            "people": 1,
+            "people": self.people,
         }
         await socket.send_json({**hello, "live": True})
         mode = ""
@@ -220,8 +223,11 @@ class PageServer:
             score[[13, 16][i // 240 % 2]] = 0.0
             more = {"mode": self.mode, "tracking": self.tracking, "score": score, "age_ms": 84.0}
             pose = live(SUBJECT, i % len(SUBJECT.t_ns), cameras=dict.fromkeys(NAMES, SIZE_PX), **more)
-            if mode != self.mode:
-                mode = self.mode
+            if self.people > 1:
+                other = replace(pose, person=1, xyz=pose.xyz + BESIDE_M, height_m=1.65, height_assumed=False)
+                pose = replace(pose, people=(pose, other))
+            if mode != f"{self.mode} {self.people}":
+                mode = f"{self.mode} {self.people}"
                 await socket.send_str(schema(pose, axes).decode())
             await socket.send_str(frame(pose, axes).decode())
             if i % 15 == 0:
@@ -230,7 +236,13 @@ class PageServer:
                 await socket.send_json(self._status(i / HZ))
             if i % 6 == 0:
                 for name, camera in zip(NAMES, self._cameras, strict=True):
-                    await socket.send_json(_keypoints(name, camera, SUBJECT.xyz[i % len(SUBJECT.t_ns)]))
+                    xyz = SUBJECT.xyz[i % len(SUBJECT.t_ns)]
+                    keypoints = _keypoints(name, camera, xyz)
+                    if self.people > 1:
+                        both = [keypoints, _keypoints(name, camera, xyz + BESIDE_M)]
+                        fields = [{"raw": one["raw"], "refined": one["refined"]} for one in both]
+                        keypoints["people"] = [{"person": i, **each} for i, each in enumerate(fields)]
+                    await socket.send_json(keypoints)
                     await socket.send_bytes(b"\x01" + bytes([len(name)]) + name.encode() + _jpeg(name, i))
 
     def _rig(self) -> dict[str, Any]:

@@ -23,10 +23,36 @@ def thumbnail(t_ns: int = S, *centres: float, jpeg: bytes = b"J") -> Thumbnail:
     )
 
 
-def refined(t_ns: int, centre: float) -> Refined2D:
-    return Refined2D(
-        camera="left", index=0, t_ns=t_ns, xy=np.full((17, 2), centre, np.float32), inlier=np.ones(17, np.float32)
-    )
+def refined(t_ns: int, centre: float, person: int = 0) -> Refined2D:
+    xy, inlier = np.full((17, 2), centre, np.float32), np.ones(17, np.float32)
+    return Refined2D(camera="left", index=0, t_ns=t_ns, xy=xy, inlier=inlier, person=person)
+
+
+def test_every_person_has_the_detection_that_is_nearest() -> None:
+    views = CameraViews({}, people=3)
+    views.add(thumbnail(S, 100.0, 400.0, 250.0))
+    for person, centre in ((5, 120.0), (0, 390.0), (2, 110.0)):
+        views.add(refined(S, centre, person))
+    message = msgspec.json.decode(next(views.take())[1])
+    found = [
+        (one["person"], one["raw"] and one["raw"][0][0], one["refined"] and one["refined"][0][0])
+        for one in message["people"]
+    ]
+    assert found == [(0, 400.0, 390.0), (2, 100.0, 110.0), (5, 250.0, 120.0)]
+    assert (message["raw"][0][0], message["refined"][0][0]) == (400.0, 390.0)  # of the first
+    views.add(refined(2 * S, 400.0, 2))
+    views.add(thumbnail(2 * S, 100.0, 400.0))
+    message = msgspec.json.decode(next(views.take())[1])
+    assert [(one["person"], one["raw"][0][0]) for one in message["people"]] == [(2, 400.0), (None, 100.0)]
+    assert message["refined"][0][0] == 400.0
+    views.add(thumbnail(2 * S))
+    assert [one["raw"] for one in msgspec.json.decode(next(views.take())[1])["people"]] == [None]
+
+
+def test_one_person_has_no_list() -> None:
+    views = CameraViews({})
+    views.add(thumbnail(S, 100.0, 400.0))
+    assert "people" not in msgspec.json.decode(next(views.take())[1])
 
 
 def test_the_person_at_the_refined_pose_is_shown() -> None:

@@ -18,6 +18,7 @@ from tests.web.chromium import Tab, until
 from tests.web.page_server import NAMES, SUBJECT, PageServer
 
 TEAL = np.array([0x6E, 0x73, 0x0B])  # BGR, of measured joints by day
+BLUE = 108  # hue of the second person by day
 SIZE = 900, 560
 CONNECTED = "document.body.dataset.connection === 'connected'"
 
@@ -25,7 +26,7 @@ CONNECTED = "document.body.dataset.connection === 'connected'"
 @pytest.fixture(autouse=True)
 def page(tab: Tab, rig: PageServer) -> None:
     """Opens the page with control, unless it is open already, and looks at the person from the front."""
-    rig.mode, rig.tracking, rig.note, rig.recording = "solved", 1, "", False
+    rig.mode, rig.tracking, rig.note, rig.recording, rig.people = "solved", 1, "", False, 1
     tab.resize(*SIZE)
     if tab.run("location.href") != rig.address("control"):
         tab.open(rig.address("control"))
@@ -45,10 +46,15 @@ def click(tab: Tab, name: str) -> None:
 
 def teal(tab: Tab) -> int:
     """Returns how many pixels of the room have the hue of measured joints."""
+    return pixels(tab, 88)
+
+
+def pixels(tab: Tab, hue: int) -> int:
+    """Returns how many pixels of the room have a hue, by OpenCV's scale of 180."""
     image = cv2.imdecode(np.frombuffer(tab.screenshot(), np.uint8), cv2.IMREAD_COLOR)
     assert image is not None
     room = cv2.cvtColor(image[110:430, 370:570], cv2.COLOR_BGR2HSV)
-    return int(((abs(room[..., 0].astype(int) - 88) < 6) & (room[..., 1] > 120)).sum())
+    return int(((abs(room[..., 0].astype(int) - hue) < 6) & (room[..., 1] > 120)).sum())
 
 
 def test_it_shows_the_rig_and_loads_nothing_from_elsewhere(tab: Tab, rig: PageServer) -> None:
@@ -72,6 +78,29 @@ def test_without_a_person_nothing_counts_as_measured(tab: Tab, rig: PageServer) 
     rig.tracking = 0
     tab.wait("!document.getElementById('tracking').hidden")
     until(lambda: teal(tab) == 0)
+
+
+def test_every_person_has_a_figure_in_a_colour_of_their_own(tab: Tab, rig: PageServer) -> None:
+    until(lambda: teal(tab) > 500)
+    assert pixels(tab, BLUE) == 0
+    assert tab.run("document.getElementById('people').hidden")
+    rig.people = 2
+    until(lambda: pixels(tab, BLUE) > 200)
+    assert teal(tab) > 300
+    words = text(tab, "people").replace("\n", " ")
+    assert words == f"Person 1 {SUBJECT.height_m:.2f} m Person 2 1.65 m"
+    tab.wait(
+        "(() => { const {data} = document.querySelector('.card canvas').getContext('2d').getImageData(0, 0, 320, 240);"
+        " let second = 0; for (let i = 0; i < data.length; i += 4)"
+        " second += data[i] < 160 && data[i + 1] < 200 && data[i + 2] > 230; return second > 20; })()"
+    )
+    rig.tracking = 0
+    tab.wait("document.getElementById('people').innerText.includes('lost')")
+    tab.wait("!document.getElementById('tracking').hidden")
+    rig.tracking, rig.people = 1, 1
+    until(lambda: pixels(tab, BLUE) == 0 and teal(tab) > 500)
+    assert tab.run("document.getElementById('people').hidden")
+    assert tab.complaints == []
 
 
 def test_thumbnails_come_with_both_poses_while_a_reader_can_see_them(tab: Tab, rig: PageServer) -> None:

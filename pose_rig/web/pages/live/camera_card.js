@@ -115,13 +115,15 @@ export class CameraCard {
     if (!keypoints) return true;
     const scale = width / keypoints.size_px[0];
     this.#pen.lineCap = "round";
-    if (keypoints.raw) {
-      this.#pen.strokeStyle = this.#pen.fillStyle = colours.raw;
-      this.#raw(keypoints.raw, linesOf(keypoints.landmarks), scale);
-    }
-    if (keypoints.refined) {
-      this.#pen.strokeStyle = this.#pen.fillStyle = colours.refined;
-      this.#refined(keypoints.refined, parents, scale);
+    for (const { person, raw, refined } of keypoints.people ?? [{ person: 0, ...keypoints }]) {
+      if (raw) {
+        this.#pen.strokeStyle = this.#pen.fillStyle = colours.raw;
+        this.#raw(raw, linesOf(keypoints.landmarks), scale);
+      }
+      if (refined) {
+        this.#pen.strokeStyle = this.#pen.fillStyle = colours.refined(person);
+        this.#refined(refined, parents, scale);
+      }
     }
     return true;
   }

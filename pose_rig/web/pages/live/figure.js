@@ -31,8 +31,9 @@ export class Figure {
     this.group.add(this.#shadow);
   }
 
-  paint(colours) {
-    this.#measured.set(colours.teal);
+  /** Takes the colours of the page; `measured` is that of the person. */
+  paint(colours, measured) {
+    this.#measured.set(measured);
     this.#guessed.set(colours.guessed);
     this.#guessedMaterial.color.set(colours.guessed);
   }

@@ -5,10 +5,11 @@ import { Theme } from "../shared/theme.js";
 import { Avatar } from "./avatar.js";
 import { Controls } from "./controls.js";
 import { EventLog } from "./event_log.js";
-import { Figure } from "./figure.js";
+import { Figures } from "./figures.js";
 import { Floor } from "./floor.js";
 import { Frusta } from "./frusta.js";
 import { Headline } from "./headline.js";
+import { PeopleList, peopleIn } from "./people.js";
 import { Stage } from "./stage.js";
 import { Strip } from "./strip.js";
 import { Trails } from "./trails.js";
@@ -17,11 +18,11 @@ import { ViewTools } from "./view_tools.js";
 const IS_FRAME = /^\{"type":"(?:frame|pose)"/;
 const FUSION = "fusion";
 
-const figure = new Figure(), floor = new Floor(), trails = new Trails(), frusta = new Frusta(), avatar = new Avatar();
+const figures = new Figures(), floor = new Floor(), trails = new Trails(), frusta = new Frusta(), avatar = new Avatar();
 const stage = new Stage((height, fieldOfView) => frusta.resize(height, fieldOfView));
-const headline = new Headline(), log = new EventLog();
+const headline = new Headline(), log = new EventLog(), people = new PeopleList();
 let schema = null, rig = null, workers = new Map(), phones = {}, colours = null;
-let drawn = false; // whether there was a pose
+let first = 0; // the person whom trails and avatar follow
 let newest = null; // the text of the newest frame: it is parsed when it is drawn, so never in a hidden page
 
 const connection = new Connection({ open: opened, text: receive, binary: (data) => strip.receive(data), lost });
@@ -30,11 +31,10 @@ const controls = new Controls((message) => connection.send(message), say);
 const strip = new Strip({ chosen: lookThrough, watching: (cameras) => connection.send({ type: "watch", cameras }) });
 const tools = new ViewTools({ stage, trails, frusta, avatar, log: say, changed: showBodies });
 
-stage.scene.add(floor.group, figure.group, trails.group, frusta.group, avatar.group);
-figure.group.visible = false;
+stage.scene.add(floor.group, figures.group, trails.group, frusta.group, avatar.group);
 new Theme((chosen) => {
   colours = chosen;
-  for (const part of [floor, figure, trails, frusta]) part.paint(colours);
+  for (const part of [floor, figures, trails, frusta]) part.paint(colours);
   stage.invalidate();
   if (rig) frusta.update(rig.cameras);
 });
@@ -90,10 +90,16 @@ function hello(message) {
 }
 
 function takeSchema(message) {
+  const known = schema && bodyOf(schema) === bodyOf(message);
   schema = message;
-  for (const part of [figure, trails, avatar]) part.build(schema);
+  if (!known) for (const part of [figures, trails, avatar]) part.build(schema);
   headline.mode(schema.mode);
   newest = null; // an earlier frame may have other joints
+}
+
+/** Returns what figures, trails and avatar are built from; people may come and go without it. */
+function bodyOf({ mode, joints, parents, bones, rest }) {
+  return JSON.stringify([mode, joints, parents, bones, rest]);
 }
 
 function takeRig(message) {
@@ -146,21 +152,20 @@ function draw(now) {
 
 function show(frame, now) {
   if (frame.joints.length !== schema.joints.length) return;
-  if (!drawn) {
-    drawn = true;
-    showBodies();
-  }
-  figure.update(frame);
+  const everyone = peopleIn(frame).filter(({ joints }) => joints.length === schema.joints.length);
+  first = frame.person ?? 0;
+  figures.update(everyone);
+  people.show(frame.people, schema.people);
   if (trails.group.visible) trails.update(frame);
   if (avatar.loaded) avatar.update(frame, now);
   headline.mode(frame.mode);
-  headline.tracking(frame.tracking);
-  stage.invalidate();
+  headline.tracking(everyone.some(({ tracking }) => tracking));
+  showBodies();
 }
 
-/** Shows the avatar in place of the skeleton, where there is one. */
+/** Shows the avatar in place of the first person's figure, where there is one. */
 function showBodies() {
-  figure.group.visible = drawn && !avatar.loaded;
+  figures.showWithout(avatar.loaded ? first : null);
   stage.invalidate();
 }
 

@@ -1,8 +1,9 @@
 /** The strip of cameras. Thumbnails are asked for only while a reader can see them. */
 
 import { CameraCard } from "./camera_card.js";
+import { onImages } from "./people.js";
 
-const RAW = "#ffb454", REFINED = "#2fd6c6"; // on images, in both themes
+const RAW = "#ffb454"; // on images, in both themes
 
 export class Strip {
   #list = document.getElementById("strip");
@@ -69,7 +70,7 @@ export class Strip {
   /** Draws what is new. Returns the image of the named camera if that is new. */
   draw(parents, through) {
     let backdrop = null;
-    for (const [name, card] of this.#cards) if (card.draw({ raw: RAW, refined: REFINED }, parents) && name === through) backdrop = card.image;
+    for (const [name, card] of this.#cards) if (card.draw({ raw: RAW, refined: onImages }, parents) && name === through) backdrop = card.image;
     return backdrop;
   }
 }

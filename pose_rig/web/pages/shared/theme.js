@@ -4,7 +4,8 @@ import { keep, kept } from "./store.js";
 
 const CHOICES = { auto: "automatic", light: "light", dark: "dark" };
 const ICONS = { auto: "#i-auto", light: "#i-sun", dark: "#i-moon" };
-const NAMES = ["teal", "amber", "danger", "guessed", "grid", "grid-strong", "ink", "faint", "surface"];
+const NAMES = ["teal", "amber", "danger", "guessed", "grid", "grid-strong", "ink", "faint", "surface",
+  "person-2", "person-3", "person-4", "person-5", "person-6"];
 
 export class Theme {
   #button = document.getElementById("theme");
