@@ -1,6 +1,7 @@
 """Geometry of solved cameras on simulated rigs and real footage, and whether its standard deviations are true.
 
     python -m benchmarks.accuracy.geometry --motion CMU.npz OPENCAP.npz REACTIDLE.npz --held-out --jobs 2
+    python -m benchmarks.accuracy.geometry --motion CMU.npz OPENCAP.npz REACTIDLE.npz --held-out --people 1,2,4
     python -m benchmarks.accuracy.geometry --set real.npz --model full
 
 Simulated: four cameras, focal lengths and lenses unknown; one person walks about in an area of 2 m, and the detector
@@ -13,22 +14,28 @@ over its stated standard deviation. *Size* is the error of the poses' size where
 error of 12 limb joints after a similarity per time step, *take* after one for all. Rows are named by lenses and number
 of cameras.
 
+``--people 1,2,4``: several people walk about in one room and hide each other at times (`benchmarks.accuracy.people`).
+Rigs are solved from the keyframes of the first, the first two, … of the same people, with the true data association;
+only the cameras are scored.
+
 ``--set`` takes references (README.md) that hold detections, too: ``kp2d_MODEL`` (V,T,33,2) px, ``vis_MODEL`` (V,T,33),
 ``image_size_wh`` (V,2).
 """
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.accuracy.cameras.errors import camera_errors
+from benchmarks.accuracy.cameras.errors import SolvedCameras, camera_errors
 from benchmarks.accuracy.cameras.footage import load_footage, poses_with, solved
+from benchmarks.accuracy.cameras.people import solved_together, tasks_of
 from benchmarks.accuracy.movement import moving_clips
+from benchmarks.accuracy.people.takes import random_room
 from benchmarks.accuracy.reference import LIMB
 from benchmarks.accuracy.rig_options import add_rig_options, motion_clips, run_in_processes
 from benchmarks.accuracy.similarity import global_mm, pa_mm
@@ -37,6 +44,7 @@ from benchmarks.contract import Report, parser
 from pose_rig.arrays import Floats
 from pose_rig.lifting.engine import OrtEngine
 from pose_rig.simulation.camera_models import LENS_KINDS
+from pose_rig.simulation.cameras import Cameras
 from pose_rig.simulation.motion import Clip
 
 AREA_M = 2.0
@@ -53,7 +61,7 @@ class GeometryScore:
         angle_deg, centred_deg, field_deg, centre_percent: Of the cameras, as in `CameraErrors`.
         angle_sds, focal_sds, centre_sds: Over their standard deviations.
         size_percent: Of the poses; NaN where the body height is not given.
-        pa_mm, global_mm: Of the poses.
+        pa_mm, global_mm: Of the poses; NaN where only cameras are scored.
     """
 
     angle_deg: float
@@ -63,9 +71,9 @@ class GeometryScore:
     angle_sds: float
     focal_sds: float
     centre_sds: float
-    size_percent: float
-    pa_mm: float
-    global_mm: float
+    size_percent: float = np.nan
+    pa_mm: float = np.nan
+    global_mm: float = np.nan
 
 
 COLUMNS = {  # of the table: heading, unit, target on simulated rigs
@@ -87,8 +95,18 @@ def score(rig: RigTake, weights: Path) -> GeometryScore | None:
     estimator = solved(rig, OrtEngine(weights, "cpu"))
     if estimator.calibration is None:
         return None
-    errors = camera_errors(estimator.calibration, rig.take.cameras)
     poses, truth = poses_with(estimator, rig)
+    return replace(
+        score_cameras(estimator.calibration, rig.take.cameras),
+        size_percent=np.nan if rig.height_m is None else _size_error_percent(poses, truth),
+        pa_mm=float(pa_mm(poses[:, LIMB], truth[:, LIMB]).mean()),
+        global_mm=global_mm(poses[:, LIMB], truth[:, LIMB]),
+    )
+
+
+def score_cameras(found: SolvedCameras, true: Cameras) -> GeometryScore:
+    """Returns the score of solved cameras alone."""
+    errors = camera_errors(found, true)
     return GeometryScore(
         angle_deg=_mean(errors.angle_deg),
         centred_deg=_mean(errors.centred_deg),
@@ -97,9 +115,6 @@ def score(rig: RigTake, weights: Path) -> GeometryScore | None:
         angle_sds=_mean(errors.rotation_sds**2) ** 0.5,
         focal_sds=_mean(errors.focal_sds**2) ** 0.5,
         centre_sds=_mean(errors.centre_sds**2) ** 0.5,
-        size_percent=np.nan if rig.height_m is None else _size_error_percent(poses, truth),
-        pa_mm=float(pa_mm(poses[:, LIMB], truth[:, LIMB]).mean()),
-        global_mm=global_mm(poses[:, LIMB], truth[:, LIMB]),
     )
 
 
@@ -110,6 +125,18 @@ def score_case(
     rng = np.random.default_rng([args.seed, views, case])
     rig = rig_take(clips, views, args.seconds, rng, lenses=kind, biased=args.biased, area_m=args.area)  # type: ignore[arg-type]
     return score(rig, weights)
+
+
+def score_people(
+    clips: Sequence[Clip], weights: Path, kind: str, views: int, case: int, args: argparse.Namespace
+) -> list[GeometryScore | None]:
+    """Returns the scores of one room, solved from the first people as many as each of ``args.people`` says."""
+    counts, engine = [int(number) for number in args.people.split(",")], OrtEngine(weights, "cpu")
+    rng = np.random.default_rng([args.seed, views, case])
+    room = random_room(clips, max(counts), views, args.seconds, rng, lenses=kind, biased=args.biased)  # type: ignore[arg-type]
+    tasks = tasks_of(room.take(), engine)
+    found = [solved_together(tasks[:count], engine) for count in counts]
+    return [None if isinstance(one, str) else score_cameras(one.cameras, room.cameras) for one in found]
 
 
 def score_set(path: Path, model: str, weights: Path) -> GeometryScore | None:
@@ -156,6 +183,7 @@ def main() -> None:
     )
     arguments.add_argument("--seconds", type=float, default=12.0, help="of movement")
     arguments.add_argument("--area", type=float, default=AREA_M, metavar="M", help="side of the area walked")
+    arguments.add_argument("--people", metavar="N,N", help="solve from so many people at once")
     arguments.add_argument("--set", type=Path, nargs="*", default=[], metavar="F.npz", help="real footage")
     arguments.add_argument("--model", default="full,lite", metavar="A,B", help="detections of the real footage")
     args = arguments.parse_args()
@@ -170,11 +198,14 @@ def main() -> None:
         table.add_column(column, no_wrap=True)
     clips = moving_clips(motion_clips(args)) if args.motion else []
     rows = [(kind, views) for views in map(int, args.views.split(",")) for kind in kinds] if clips else []
-    cases = [(clips, args.weights, *row, case, args) for row in rows for case in range(args.rigs)]
-    scores = run_in_processes(score_case, cases, args.jobs)
-    for number, (kind, views) in enumerate(rows):
-        chosen = scores[number * args.rigs : (number + 1) * args.rigs]
-        add_row(report, table, f"{kind}, {views}", chosen, real=False)
+    for kind, views in rows:
+        cases = [(clips, args.weights, kind, views, case, args) for case in range(args.rigs)]
+        if args.people:
+            rooms = run_in_processes(score_people, cases, args.jobs)
+            for people, scores in zip(args.people.split(","), zip(*rooms, strict=True), strict=True):
+                add_row(report, table, f"{kind}, {views}, {people} people", scores, real=False)
+        else:
+            add_row(report, table, f"{kind}, {views}", run_in_processes(score_case, cases, args.jobs), real=False)
     for path in args.set:
         for model in args.model.split(","):
             add_row(report, table, f"{path.stem}, {model}", [score_set(path, model, args.weights)], real=True)

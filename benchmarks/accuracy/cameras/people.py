@@ -1,0 +1,52 @@
+"""A rig that is solved from several people at once, with the true data association.
+
+Axes: V views, T time steps, J = 17 joints.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.accuracy.people.takes import separate
+from benchmarks.accuracy.simulated_rigs import RigTake
+from pose_rig.fusion.calibration.keyframes import Keyframes
+from pose_rig.fusion.calibration.rotation_averaging import estimate_rotations
+from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
+from pose_rig.fusion.rig.background import BackgroundCompute
+from pose_rig.fusion.rig.camera_poses import MAX_SETTLED_ROTATION_SD_DEG
+from pose_rig.graph import Engine
+from pose_rig.simulation.people import PeopleTake
+from pose_rig.simulation.takes import Take
+
+
+def tasks_of(take: PeopleTake, engine: Engine) -> list[SolveTask]:
+    """Returns for each person what the rig would be solved from, were they the only one who is detected."""
+    return [_task_of(take, person, engine) for person in range(take.joints.shape[1])]
+
+
+def solved_together(tasks: Sequence[SolveTask], engine: Engine) -> RigSolution | str:
+    """Returns the rig solved from the keyframes of several people, or why it is not solved."""
+    keyframes, first = Keyframes(), tasks[0]
+    labelled = [replace(keyframe, person=person) for person, task in enumerate(tasks) for keyframe in task.keyframes]
+    for keyframe in sorted(labelled, key=lambda keyframe: (keyframe.t_ns, keyframe.person)):
+        keyframes.add(keyframe)
+    if not keyframes.frames:
+        return "No keyframes."
+    rotations = estimate_rotations(keyframes.frames, engine, first.intrinsics, None)
+    if rotations is None:
+        return "No rotations."
+    known = rotations.known & (rotations.sd_deg < MAX_SETTLED_ROTATION_SD_DEG)
+    return self_solve(
+        replace(first, keyframes=keyframes.frames, camera_from_rig=rotations.camera_from_rig, known=known)
+    )
+
+
+def _task_of(take: PeopleTake, person: int, engine: Engine) -> SolveTask:
+    alone = separate(take, person)
+    own = Take(alone.xy_px[:, :, 0], alone.score[:, :, 0], take.fps, take.joints[:, person], take.cameras)
+    rig = RigTake(own, np.nan, None)
+    estimator = rig.estimator(engine, BackgroundCompute(solve=lambda _: "Solved together."))
+    for t in range(len(take.joints)):
+        estimator.step(rig.t_ns(t), rig.samples(t))
+    return estimator.solve_task()
