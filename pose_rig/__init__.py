@@ -8,10 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pose_rig.api import Cameras, Pose, Rig, load, open, retarget, subscribe  # noqa: A004
+    from pose_rig.api import Cameras, Pose, Rig, load, load_people, open, retarget, subscribe  # noqa: A004
     from pose_rig.errors import PoseRigError
 
-__all__ = ["Cameras", "Pose", "PoseRigError", "Rig", "load", "open", "retarget", "subscribe"]
+__all__ = ["Cameras", "Pose", "PoseRigError", "Rig", "load", "load_people", "open", "retarget", "subscribe"]
 
 
 def __getattr__(name: str) -> Any:

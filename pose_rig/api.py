@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.capture.source import Detections
-from pose_rig.config import ASSUMED_HEIGHT_M, HEIGHT_RANGE_M, MAX_CAMERAS, CameraConfig, Config
+from pose_rig.config import ASSUMED_HEIGHT_M, MAX_CAMERAS, MAX_PEOPLE, Config
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.estimator import Estimator
@@ -22,17 +22,17 @@ from pose_rig.fusion.time_steps import RESTART_AFTER_FAILURES, estimate_pose
 from pose_rig.humanoid.bones import Motion
 from pose_rig.humanoid.retarget import retarget as retarget_joints
 from pose_rig.joint_name import joint_index
-from pose_rig.lens import COEFFICIENTS
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.lifting.providers import open_engine
 from pose_rig.session.formats.poses import Poses
-from pose_rig.session.formats.poses_file import read_poses
+from pose_rig.session.formats.poses_file import read_people, read_poses
 from pose_rig.session.formats.poses_writer import camera_arrays
 from pose_rig.session.reader import Session
 from pose_rig.skeleton import joint_names, landmarks
+from pose_rig.tools.arguments.rig_arguments import broadcast, configured, heights_m
 from pose_rig.tools.workers.build_note import engine_folder
 from pose_rig.wire.bus import Receiver
-from pose_rig.wire.messages import MAX_IMAGE_SIDE_PX, Mode, Pose3D
+from pose_rig.wire.messages import Mode, Pose3D
 
 POLL_MS = 100
 MAX_TIME_S = 4e9  # nanoseconds fit 64 bits
@@ -53,6 +53,7 @@ class Pose:
         refined_px: (V,17,2) px, the pose in each image; NaN where the person is not visible. No views (V = 0) in poses
             received from a live rig.
         height_m: Body height that the lengths rest on, given or assumed.
+        person: Identity, 0 for the first person; it stays the same while a person is followed.
     """
 
     t_s: float
@@ -64,6 +65,7 @@ class Pose:
     tracking: bool
     refined_px: Floats
     height_m: float
+    person: int = 0
 
     def __getitem__(self, joint: str) -> Floats:
         """Returns (3,) m, the position of a joint, in any common spelling: ``r_wrist``, ``RightWrist``, ``RWrist``.
@@ -112,15 +114,18 @@ class Rig:
         cameras: How many there are, 1 to 16.
         size_px: Image (width, height), one for all cameras or one for each, (V,2).
         landmarks: ``mediapipe33``, ``coco17``, ``body25``, ``halpe26``, or the K names joined by commas.
-        height_m: Body height of the person; None = 1.70 m is assumed, and lengths scale with it.
+        height_m: Body height of the person; None = 1.70 m is assumed, and lengths scale with it. Of several people one
+            for each, in the order in which they appear, as far as they are known.
         focal_px: Focal length, one for all cameras or one for each (NaN = not known); None = estimated.
         principal_point_px: (x, y), one for all cameras or one for each, (V,2); None = the image centres.
         dist: Of calibrated lenses, with their ``focal_px``: OpenCV's k1, k2, p1, p2, k3, one for all cameras or one for
             each, (V,5); of fisheye lenses k1, k2, k3, k4, 0. None = estimated.
         fisheye: Whether ``dist`` is that of ``cv2.fisheye``, one for all cameras or one for each.
         weights: ONNX file of lifter and CSM; None = the one shipped.
+        people: How many are followed at most, 1 to 6.
 
     Attributes:
+        people: The poses of all who are visible in the last time step, in ascending order of `Pose.person`.
         failures: Steps at which the computation failed numerically, as it may on absurd keypoints; they have no pose.
 
     Raises:
@@ -134,42 +139,48 @@ class Rig:
         *,
         size_px: ArrayLike,
         landmarks: str = "mediapipe33",
-        height_m: float | None = None,
+        height_m: float | Sequence[float] | None = None,
         focal_px: ArrayLike | None = None,
         principal_point_px: ArrayLike | None = None,
         dist: ArrayLike | None = None,
         fisheye: ArrayLike = False,
         weights: str | Path | None = None,
+        people: int = 1,
     ) -> None:
         if not 1 <= cameras <= MAX_CAMERAS:
             raise UsageError(f"A rig has 1 to {MAX_CAMERAS} cameras; got {cameras}.", "Change cameras.")
-        if height_m is not None and not HEIGHT_RANGE_M[0] <= height_m <= HEIGHT_RANGE_M[1]:
-            raise UsageError(
-                f"height_m must be between {HEIGHT_RANGE_M[0]:g} and {HEIGHT_RANGE_M[1]:g}; got {height_m:g}.",
-                "Give the body height in metres, or None.",
-            )
-        sizes = _broadcast("size_px", size_px, (cameras, 2))
+        if not 1 <= people <= MAX_PEOPLE:
+            raise UsageError(f"A rig follows 1 to {MAX_PEOPLE} people; got {people}.", "Change people.")
+        given_m = heights_m(height_m, people)
+        sizes = broadcast("size_px", size_px, (cameras, 2))
         config = Config(
-            camera=_configured(sizes, focal_px, principal_point_px, dist, fisheye), height_m=height_m, pace="all"
+            camera=configured(sizes, focal_px, principal_point_px, dist, fisheye),
+            height_m=given_m[0] if given_m else None,
+            other_heights_m=given_m[1:],
+            people=people,
+            pace="all",
         )
         self._landmarks, self._count = landmarks, _count(landmarks)
         engine = open_engine(Path(weights) if weights else DEFAULT_WEIGHTS, cache=engine_folder(), views=cameras)
         self._estimator = Estimator(config, engine)
         self._sizes = [(width, height) for width, height in sizes.astype(int).tolist()]
         self._set_cameras()
-        self._views, self._height_m = cameras, height_m or ASSUMED_HEIGHT_M
+        self._views, self._heights_m = cameras, given_m
+        self.people: tuple[Pose, ...] = ()
         self._t_ns: int | None = None
         self.failures = 0
 
     def step(
         self, t_s: float, xy: ArrayLike, score: ArrayLike | None = None, depth: ArrayLike | None = None
     ) -> Pose | None:
-        """Returns the 3D pose at a time step; None if no person is visible.
+        """Returns the 3D pose of the first person at a time step, None if not visible; `people` has the poses of all.
+
+        Once the first person is gone for good, it is the next one: `Pose.person` says whose it is.
 
         Args:
             t_s: Time of capture, s; later than that of the step before.
             xy: (V,K,2) px, x right, y down, NaN = not detected; with several people in view (V,P,K,2): the rig follows
-                one of them. Points at (0, 0) count as detected unless their score is 0.
+                as many of them as ``people`` says. Points at (0, 0) count as detected unless their score is 0.
             score: (V,K) or (V,P,K), 0–1, 0 = not detected; None = 1 for all that are not NaN.
             depth: Of the same shape, px: how much farther from the camera than the hips a landmark is, as estimated by
                 the detector, at the scale of ``xy``; NaN = unknown. None = the detector does not estimate it.
@@ -215,7 +226,9 @@ class Rig:
             if self.failures % RESTART_AFTER_FAILURES == 0:
                 self._estimator.restart()
                 self._set_cameras()
-        return _from_estimate(estimate, self._height_m) if estimate is not None and estimate.tracking else None
+        estimates = [] if estimate is None else [estimate, *self._estimator.others]
+        self.people = tuple(_from_estimate(one, self._height_m(one.person)) for one in estimates if one.tracking)
+        return self.people[0] if estimate is not None and estimate.tracking else None
 
     @property
     def mode(self) -> Mode:
@@ -231,6 +244,10 @@ class Rig:
     def cameras(self) -> Cameras:
         """The cameras as solved so far."""
         return _cameras(self._estimator.calibration, self._views)
+
+    def _height_m(self, person: int) -> float:
+        given_m = self._heights_m or (ASSUMED_HEIGHT_M,)
+        return given_m[person if person < len(given_m) else 0]
 
     def _set_cameras(self) -> None:
         for view, size_px in enumerate(self._sizes):
@@ -249,17 +266,33 @@ def open(path: str | Path) -> Session:  # noqa: A001
     return Session(path)
 
 
-def load(path: str | Path) -> Poses:
-    """Returns the poses in a poses file: ``pose-rig run --save poses.npz`` and ``convert --to npz`` write them.
+def load(path: str | Path, person: int | None = None) -> Poses:
+    """Returns the poses of a person in a poses file: ``pose-rig run --save`` and ``convert --to npz`` write them.
+
+    Args:
+        path: The file.
+        person: Identity; None = the lowest there is. `load_people` returns the poses of all.
+
+    Raises:
+        SourceError: The file cannot be read, is not a poses file, or this person is not in it.
+    """
+    return read_poses(path, person)
+
+
+def load_people(path: str | Path) -> list[Poses]:
+    """Returns the poses of each person in a poses file, in ascending order of `Poses.person`.
 
     Raises:
         SourceError: The file cannot be read, or is not a poses file.
     """
-    return read_poses(path)
+    return read_people(path)
 
 
 def subscribe(endpoint: str = "tcp://127.0.0.1:5571", *, timeout_s: float | None = None) -> Iterator[Pose]:
     """Yields the poses of a running rig as they arrive, also those without a tracked person.
+
+    With several people these are the poses of all: those of one time step follow each other, in ascending order of
+    `Pose.person`, with the same time.
 
     A subscriber that is too slow loses poses; it never delays the rig.
 
@@ -288,6 +321,8 @@ def subscribe(endpoint: str = "tcp://127.0.0.1:5571", *, timeout_s: float | None
 def retarget(poses: Poses | Sequence[Pose]) -> Motion:
     """Returns the joint rotations of a humanoid that moves as the person did.
 
+    Several people are retargeted one by one: ``[retarget(one) for one in session.people()]``.
+
     ``motion.bones`` (B) names, ``motion.t_ns`` (T,), ``motion.root`` (T,3) m, the position of the hips,
     ``motion.rotation`` (T,B,4) quaternions x, y, z, w of each bone relative to its parent, ``motion.rest`` the bones'
     lengths and rest pose. ``motion["RightLowerArm"]`` is the rotation (T,4) of one bone.
@@ -296,68 +331,19 @@ def retarget(poses: Poses | Sequence[Pose]) -> Motion:
         poses: Of a session (``session.poses()``), of a poses file (`load`), or those that `Rig.step` returned.
 
     Raises:
-        UsageError: There are no poses.
+        UsageError: There are no poses, or they are of several people.
     """
     if isinstance(poses, Poses):
         return retarget_joints(poses.joints, poses.t_ns, poses.xyz, poses.score, height_m=poses.height_m)
     if not poses:
         raise UsageError("There are no poses to retarget.", "Leave out the steps at which `Rig.step` returned None.")
+    if len({pose.person for pose in poses}) > 1:
+        raise UsageError(
+            "The poses are of several people.", "Give those of one of them: `Pose.person` says whose it is."
+        )
     t_ns = np.array([round(pose.t_s * 1e9) for pose in poses])
     xyz, score = np.stack([pose.xyz for pose in poses]), np.stack([pose.score for pose in poses])
     return retarget_joints(poses[0].joints, t_ns, xyz, score, height_m=poses[0].height_m)
-
-
-def _configured(
-    size_px: Floats,
-    focal_px: ArrayLike | None,
-    principal_point_px: ArrayLike | None,
-    dist: ArrayLike | None,
-    fisheye: ArrayLike,
-) -> tuple[CameraConfig, ...]:
-    """Returns the cameras of a rig, for images of ``size_px`` (V,2); other arguments as of `Rig`.
-
-    Raises:
-        UsageError: An argument is wrong.
-    """
-    views = len(size_px)
-    focal = _broadcast("focal_px", np.nan if focal_px is None else focal_px, (views,))
-    if not ((size_px >= 1) & (size_px <= MAX_IMAGE_SIDE_PX)).all() or (focal <= 0).any() or np.isinf(focal).any():
-        raise UsageError(
-            f"size_px and focal_px must be positive; got {size_px.tolist()} and {focal_px!r}.",
-            f"They are in pixels, sizes at most {MAX_IMAGE_SIDE_PX}.",
-        )
-    point = _broadcast(
-        "principal_point_px", size_px / 2 if principal_point_px is None else principal_point_px, (views, 2)
-    )
-    if not ((point >= 0) & (point <= size_px)).all():
-        raise UsageError(f"principal_point_px must be in the image; got {principal_point_px!r}.", "It is in pixels.")
-    lens = _broadcast("dist", 0.0 if dist is None else dist, (views, COEFFICIENTS))
-    wide = _broadcast("fisheye", fisheye, (views,)) != 0
-    if not np.isfinite(lens).all() or np.isnan(focal[lens.any(-1) | wide]).any():
-        raise UsageError(
-            "dist must be finite, and needs the focal_px of the same calibration.", "Give both, or neither."
-        )
-    return tuple(
-        CameraConfig(
-            source=f"cam{v}",
-            name=f"cam{v}",
-            focal_px=None if np.isnan(focal[v]) else float(focal[v]),
-            principal_point_px=(float(point[v, 0]), float(point[v, 1])),
-            distortion=tuple(lens[v].tolist()),
-            fisheye=bool(wide[v]),
-        )
-        for v in range(views)
-    )
-
-
-def _broadcast(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Floats:
-    try:
-        return np.broadcast_to(np.asarray(value, np.float64), shape)
-    except ValueError as error:
-        raise UsageError(
-            f"{name} must have shape {shape} or be the same for all cameras; got shape {np.shape(value)}.",
-            f"Give one {name} for each of the {shape[0]} cameras.",
-        ) from error
 
 
 def _count(schema: str) -> int:
@@ -380,6 +366,7 @@ def _from_estimate(estimate: PoseEstimate, height_m: float) -> Pose:
         tracking=estimate.tracking,
         refined_px=estimate.refined_px,
         height_m=height_m,
+        person=estimate.person,
     )
 
 
@@ -396,6 +383,7 @@ def _from_message(message: Pose3D) -> Pose:
         tracking=bool(message.tracking),
         refined_px=np.zeros((0, 17, 2)),
         height_m=message.height_m,
+        person=message.person,
     )
 
 

@@ -162,9 +162,9 @@ class FusionOutput:
         self._publisher.set_time(step.t_ns)
         for result in self._estimator.background_results():
             self._publisher.record(result)
-        height_m, assumed = self._estimator.height_m, self._estimator.height_assumed
+        height_m = self._estimator.height_m
         poses = [step.pose, *step.others]
-        messages = [pose_message(pose, self._next_index, age_ns, height_m, assumed) for pose in poses]
+        messages = [pose_message(pose, self._next_index, age_ns, *self._height(pose.person)) for pose in poses]
         for message in messages:
             self._publisher.send(message)
         for pose in poses:
@@ -221,6 +221,13 @@ class FusionOutput:
             for health in self._camera_health.values():  # subscribers may have missed the last one; a recording has it
                 self._publisher.publish(health)
             self._publisher.send(self._health("ended"))
+
+    def _height(self, person: int) -> tuple[float, bool]:
+        """Returns the body height of a person and whether it is assumed; if not given, the one that sets the scale."""
+        given = self._config.other_heights_m
+        if 0 < person <= len(given):
+            return given[person - 1], False
+        return self._estimator.height_m, self._estimator.height_assumed
 
     def _age_ns(self, step: TimeStep) -> int:
         """Returns the time from capture to now; for files, the time that the pose took."""

@@ -62,7 +62,7 @@ class OverlayCamera:
         self._images, self._name, self._config, self._state = images, name, config, state
         own = session.keypoints(name)
         self.keypoints: CameraKeypoints = replace(own, t_ns=self._rig_ns(own.t_ns))
-        self._refined: CameraRefined = session.refined(name)
+        self._refined = session.refined_people(name)
         self._rows = {index: row for row, index in enumerate(own.index.tolist())}
         self._recorded = images.topics.get(video_topic(name), 0) > 0
         self.note = "" if self._recorded else self._why_no_file()
@@ -86,18 +86,11 @@ class OverlayCamera:
             if t_ns > shown_ns:
                 yield OverlayFrame(t_ns, row, None)
 
-    def refined_at(self, t_ns: int) -> Floats | None:
-        """Returns (J,2) px, the refined pose at a time, rig clock; None where there is none."""
-        times_ns = self._refined.t_ns
-        if not len(times_ns) or not times_ns[0] - MAX_GAP_NS <= t_ns <= times_ns[-1] + MAX_GAP_NS:
-            return None
-        (before,), (after,) = neighbours(times_ns, np.array([t_ns]))
-        gap_ns = int(times_ns[after] - times_ns[before])
-        if gap_ns > MAX_GAP_NS:
-            return None
-        part = float(np.clip((t_ns - times_ns[before]) / gap_ns, 0.0, 1.0)) if gap_ns else 0.0
-        xy = self._refined.xy.astype(np.float64)[[before, after]]
-        return np.asarray((1 - part) * xy[0] + part * xy[1]).reshape(J, 2)
+    def refined_at(self, t_ns: int) -> Iterator[tuple[int, Floats]]:
+        """Yields identity and (J,2) px of the refined pose of each person at a time, rig clock."""
+        for one in self._refined:
+            if (xy := _interpolated(one, t_ns)) is not None:
+                yield one.person, xy
 
     def _from_session(self) -> Iterator[OverlayFrame]:
         for frame in decoded_frames(self._images.video_frames(self._name)):
@@ -121,6 +114,20 @@ class OverlayCamera:
         if source_kind(source) != "video":
             return "it has no images"
         return "" if Path(source).is_file() else f"{source} is not there"
+
+
+def _interpolated(refined: CameraRefined, t_ns: int) -> Floats | None:
+    """Returns (J,2) px, the refined pose of a person at a time; None where there is none."""
+    times_ns = refined.t_ns
+    if not len(times_ns) or not times_ns[0] - MAX_GAP_NS <= t_ns <= times_ns[-1] + MAX_GAP_NS:
+        return None
+    (before,), (after,) = neighbours(times_ns, np.array([t_ns]))
+    gap_ns = int(times_ns[after] - times_ns[before])
+    if gap_ns > MAX_GAP_NS:
+        return None
+    part = float(np.clip((t_ns - times_ns[before]) / gap_ns, 0.0, 1.0)) if gap_ns else 0.0
+    xy = refined.xy[[before, after]].astype(np.float64)
+    return np.asarray((1 - part) * xy[0] + part * xy[1]).reshape(J, 2)
 
 
 def overlay_cameras(session: Session, images: Session) -> list[OverlayCamera]:

@@ -19,7 +19,8 @@ from pose_rig.session.draw.overlay import (
     draw_text,
     tiles,
 )
-from pose_rig.session.formats.poses import resampled_count
+from pose_rig.session.formats.people import in_rows
+from pose_rig.session.formats.poses import Poses, resampled_count
 from pose_rig.session.overlay_frames import OverlayCamera, OverlayFrame, overlay_cameras
 from pose_rig.session.reader import Session
 from pose_rig.video.mp4 import h264_note, open_mp4
@@ -58,7 +59,8 @@ def write_overlay(
     layout = tiles([one.keypoints.camera for one in cameras], [one.keypoints.size_px for one in cameras])
     image = canvas(layout)
     fps = min(max(max(one.rate_hz for one in cameras) or DEFAULT_FPS, MIN_FPS), MAX_FPS)
-    times_ns, modes = _times_ns(cameras, fps), _modes(session)
+    people = session.people() if session.topics.get(Pose3D.TOPIC) else []
+    times_ns, modes, identities = _times_ns(cameras, fps), _modes(people), [one.person for one in people] or [0]
     size_px = image.shape[1], image.shape[0]
     with output_file(path) as partial, open_mp4(partial, size_px, fps) as video:
         show(0, len(times_ns))
@@ -66,7 +68,7 @@ def write_overlay(
         for number, (t_ns, frames) in enumerate(zip(times_ns, shown, strict=True), 1):
             for camera, tile, frame in zip(cameras, layout, frames, strict=True):
                 _draw(image, tile, camera, frame)
-            draw_caption(image, f"{(t_ns - times_ns[0]) * 1e-9:7.2f} s   {modes(t_ns)}")
+            draw_caption(image, f"{(t_ns - times_ns[0]) * 1e-9:7.2f} s   {modes(t_ns)}", identities)
             video.write(image)
             show(number, len(times_ns))
     notes = [f"{one.keypoints.camera} is drawn without its images: {one.note}." for one in cameras if one.note]
@@ -79,9 +81,8 @@ def _draw(image: Image, tile: Tile, camera: OverlayCamera, frame: OverlayFrame |
         if frame.row is not None:
             keypoints = camera.keypoints
             draw_detections(image, tile, keypoints.schema, keypoints.xy[frame.row], keypoints.score[frame.row])
-        refined = camera.refined_at(frame.t_ns)
-        if refined is not None:
-            draw_refined(image, tile, refined)
+        for person, refined in camera.refined_at(frame.t_ns):
+            draw_refined(image, tile, refined, person)
     x, y = tile.corner_px
     draw_text(image, (x + 6, y + CAPTION_PX), tile.name if frame else f"{tile.name}: no frame")
 
@@ -102,10 +103,13 @@ def _nearest(frames: Iterator[OverlayFrame], times_ns: Sequence[int]) -> Iterato
         yield here if here is not None and abs(here.t_ns - t_ns) <= MAX_DISTANCE_NS else None
 
 
-def _modes(session: Session) -> Callable[[int], str]:
-    """Returns a function from a time to the mode of the pose then, with words where no person is tracked."""
-    if not session.topics.get(Pose3D.TOPIC):
+def _modes(people: Sequence[Poses]) -> Callable[[int], str]:
+    """Returns a function from a time to the mode of the poses then, with words where no person is tracked."""
+    if not people:
         return lambda t_ns: "no poses"
-    poses = session.poses()
-    words = np.where(poses.tracked, poses.mode, "no person tracked")
-    return lambda t_ns: str(words[min(int(np.searchsorted(poses.t_ns, t_ns)), len(words) - 1)])
+    rows, _, _ = in_rows(people)
+    t_ns, first, row_of = np.unique(rows.t_ns, return_index=True, return_inverse=True)
+    tracked = np.zeros(len(t_ns), bool)
+    np.logical_or.at(tracked, row_of, rows.tracked)
+    words = np.where(tracked, rows.mode[first], "no person tracked")
+    return lambda at_ns: str(words[min(int(np.searchsorted(t_ns, at_ns)), len(words) - 1)])

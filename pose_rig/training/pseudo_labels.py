@@ -24,13 +24,39 @@ MIN_CHIRALITY = 0.3  # below, a pose may be a mirror image
 
 
 def pseudo_label(recorded: RecordedFootage) -> Footage:
-    """Returns the footage of a session with the poses of its rig as ground truth.
+    """Returns the footage of a session with the poses of its rig as ground truth, of the people who can be used.
 
     Raises:
         SessionError: The session is too short, its poses are not of a person, or its cameras move.
     """
+    people = [recorded.person == person for person in np.unique(recorded.person)]
+    kept, errors = np.zeros(len(recorded.person), bool), list[SessionError]()
+    for frames in people:
+        try:
+            _check(recorded, frames)
+        except SessionError as error:
+            errors.append(error)
+        else:
+            kept |= frames
+    if not kept.any():
+        raise errors[0]
+    footage, poses = recorded.footage.at(kept), recorded.poses[kept].astype(np.float64)
+    known = np.asarray(np.isfinite(poses).all((1, 2)))
+    assert footage.camera_from_rig is not None  # noqa: S101 - as checked
+    joints = np.einsum("vij,tkj->tvki", footage.camera_from_rig, poses - poses[:, :1])
+    score = np.where(known[:, None, None], footage.score, 0.0).astype(np.float32)
+    truth = GroundTruth(np.nan_to_num(joints).astype(np.float32), footage.xy_px)
+    return replace(footage, score=score, truth=truth)
+
+
+def _check(recorded: RecordedFootage, frames: NDArray[np.bool_]) -> None:
+    """Checks whether the frames (T,) of a person can be used.
+
+    Raises:
+        SessionError: They cannot.
+    """
     footage = recorded.footage
-    poses = recorded.poses.astype(np.float64)
+    poses = recorded.poses[frames].astype(np.float64)
     known = np.asarray(np.isfinite(poses).all((1, 2)))
     if known.sum() < MIN_FRAMES:
         raise SessionError(
@@ -45,10 +71,6 @@ def pseudo_label(recorded: RecordedFootage) -> Footage:
         )
     if reason := implausibility(poses[known]):
         raise SessionError(f"{footage.name}: {reason}.", "Fine-tune on sessions that look right in `pose-rig view`.")
-    joints = np.einsum("vij,tkj->tvki", footage.camera_from_rig, poses - poses[:, :1])
-    score = np.where(known[:, None, None], footage.score, 0.0).astype(np.float32)
-    truth = GroundTruth(np.nan_to_num(joints).astype(np.float32), footage.xy_px)
-    return replace(footage, score=score, truth=truth)
 
 
 def labelled_session(path: Path) -> Footage:

@@ -50,7 +50,7 @@ def session(frames: int = len(WALK)) -> RecordedFootage:
     filmed = walking(frames / HZ, VIEWS, noise=0.01, hz=HZ)
     footage = replace(filmed, name="kitchen", truth=None, camera_from_rig=ring(VIEWS).rotation.astype(np.float32))
     poses = walk(frames / HZ, HZ).astype(np.float32)
-    return RecordedFootage(footage, np.arange(frames, dtype=np.int64) * 10**8, poses, None)
+    return RecordedFootage(footage, np.arange(frames, dtype=np.int64) * 10**8, poses, None, np.zeros(frames, np.int64))
 
 
 def with_gap(recorded: RecordedFootage, gap: slice) -> RecordedFootage:

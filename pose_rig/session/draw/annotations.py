@@ -19,11 +19,17 @@ from pose_rig.wire.precision import quantize
 
 STEP_PX = 0.25
 RAW, REFINED = (255, 176, 32), (46, 230, 140)  # red, green, blue
+PEOPLE = (REFINED, (84, 160, 255), (255, 94, 140), (186, 122, 255), (70, 226, 255), (255, 240, 96))  # by identity
 RAW_PX, RAW_LINE_PX, REFINED_PX = 5.0, 1.5, 3.0
 _RAW, _REFINED = (Color(r=r / 255, g=g / 255, b=b / 255, a=1.0) for r, g, b in (RAW, REFINED))
 _TRUNK = (
     ("l_shoulder", "r_shoulder"), ("l_hip", "r_hip"), ("l_shoulder", "l_hip"), ("r_shoulder", "r_hip"),
 )  # fmt: skip
+
+
+def person_colour(person: int) -> tuple[int, int, int]:
+    """Returns the colour of a person's refined pose: red, green, blue; that of the first is `REFINED`."""
+    return PEOPLE[person % len(PEOPLE)]
 
 
 @lru_cache(maxsize=8)

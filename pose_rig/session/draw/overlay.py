@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats, Image
-from pose_rig.session.draw.annotations import RAW, REFINED, landmark_bones
+from pose_rig.session.draw.annotations import RAW, landmark_bones, person_colour
 from pose_rig.skeleton import BONES
 
 MAX_SIZE_PX = (1920, 1060)  # of all tiles together; with the caption full HD
@@ -101,11 +101,11 @@ def draw_detections(
                 cv2.circle(part, _pixel(point), tile.line_px + 1, colour, cv2.FILLED, cv2.LINE_AA)
 
 
-def draw_refined(image: Image, tile: Tile, xy_J2: Floats) -> None:
-    """Draws the refined pose, px of the camera, in green."""
-    xy = xy_J2 * tile.scale
+def draw_refined(image: Image, tile: Tile, xy_J2: Floats, person: int = 0) -> None:
+    """Draws the refined pose of a person, px of the camera, in their colour; that of the first is green."""
+    xy, colour = xy_J2 * tile.scale, person_colour(person)[::-1]
     for one, other in BONES:
-        _line(tile.cut_from(image), xy[one], xy[other], REFINED[::-1], 2 * tile.line_px)
+        _line(tile.cut_from(image), xy[one], xy[other], colour, 2 * tile.line_px)
 
 
 def draw_text(image: Image, xy_px: tuple[int, int], text: str, colour: tuple[int, int, int] = TEXT) -> None:
@@ -114,11 +114,12 @@ def draw_text(image: Image, xy_px: tuple[int, int], text: str, colour: tuple[int
     cv2.putText(image, text, xy_px, FONT, FONT_SCALE, colour, 1, cv2.LINE_AA)
 
 
-def draw_caption(image: Image, text: str) -> None:
+def draw_caption(image: Image, text: str, people: Sequence[int] = (0,)) -> None:
     """Writes the caption below the tiles, with the meaning of the colours."""
+    refined = [("refined" if len(people) < 2 else f"person {one + 1}", person_colour(one)[::-1]) for one in people]
     image[-CAPTION_PX:] = BACKGROUND
     at = (6, image.shape[0] - 6)
-    for words, colour in ((text, TEXT), ("detected", RAW[::-1]), ("refined", REFINED[::-1])):
+    for words, colour in ((text, TEXT), ("detected", RAW[::-1]), *refined):
         draw_text(image, at, words, (colour[0], colour[1], colour[2]))
         at = at[0] + cv2.getTextSize(words, FONT, FONT_SCALE, 1)[0][0] + 16, at[1]
 

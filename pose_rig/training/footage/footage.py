@@ -1,4 +1,4 @@
-"""Training and evaluation footage from any source: synchronised 2D poses of one person in front of one rig.
+"""Training and evaluation footage from any source: synchronised 2D poses of a person in front of one rig.
 
 Axes: T frames, V views, J = 17 joints.
 """
@@ -32,7 +32,7 @@ class GroundTruth:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Footage:
-    """One person in front of one rig.
+    """A person in front of one rig, or the frames of several people, one after the other.
 
     Attributes:
         name: Name of the take, for messages and tables.

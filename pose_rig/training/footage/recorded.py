@@ -1,14 +1,15 @@
-"""Recorded sessions as training data: the keypoints of the tracked person, and the cameras that the rig estimated.
+"""Recorded sessions as training data: the keypoints of the tracked people, and the cameras that the rig estimated.
 
 A session goes through the fusion twice: the first pass solves the rig and the clocks of its cameras, the second
 uses them from the start. The data association, left and right, and the samples at each time step are those of the
 fusion.
 
-Axes: T time steps, V views, K landmarks, J = 17 joints.
+Axes: T time steps, of one person after the other, V views, K landmarks, J = 17 joints.
 """
 
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -56,17 +57,19 @@ class RecordedFootage:
     """One session.
 
     Attributes:
-        footage: The tracked person. The score is 0 in views that do not detect them, and in views whose pose is unknown
-            while that of others is known.
-        t_ns: (T,) int64, rig clock.
+        footage: The tracked people, all time steps of one after those of the other. The score is 0 in views that do not
+            detect them, and in views whose pose is unknown while that of others is known.
+        t_ns: (T,) int64, rig clock; increasing for each person.
         poses: (T,J,3) m, rig frame, before smoothing; NaN without a detected person.
         cameras: The solved cameras, None if the rig could not be solved.
+        person: (T,) identity of the person in each time step.
     """
 
     footage: Footage
     t_ns: NDArray[np.int64]
     poses: NDArray[np.float32]
     cameras: Calibration | None
+    person: NDArray[np.int64]
 
 
 def recordings(paths: Sequence[Path], engine: Engine, progress: Progress = lambda share: None) -> list[RecordedFootage]:
@@ -114,9 +117,9 @@ def _in_session(path: Path, name: str, engine: Engine, progress: Progress) -> Re
     def advance() -> None:
         progress(min(next(number) / steps, 1.0))
 
-    for pose, samples in _second_pass(job, estimator, advance):
-        selection.add(pose, samples, estimator)
-    frames_with_person = sum(1 for score in selection.score if score.any())
+    for poses, samples in _second_pass(job, estimator, advance):
+        selection.add(poses, samples, estimator)
+    frames_with_person = selection.keep_people(MIN_TIME_STEPS)
     if frames_with_person < MIN_TIME_STEPS:
         raise SessionError(
             f"{name} has a person in only {frames_with_person} frames.",
@@ -140,8 +143,8 @@ class _FirstPass:
 
 def _second_pass(
     job: ReplayJob, estimator: Estimator, advance: Callable[[], None]
-) -> Iterator[tuple[PoseEstimate, Sequence[Sample | None]]]:
-    """Yields the poses of a session and the samples of each view, with the cameras and clocks of the first pass."""
+) -> Iterator[tuple[Sequence[PoseEstimate], Sequence[Sample | None]]]:
+    """Yields the poses of each time step and the samples of each view, with cameras and clocks of the first pass."""
     names = [camera.name for camera in job.fusion.config.camera]
     stop = threading.Event()
     with ExitStack() as stack:
@@ -154,7 +157,17 @@ def _second_pass(
         for step in time_steps(passes.inputs(), FileClock(), estimator, stop):
             advance()
             if step is not None and step.pose is not None:
-                yield step.pose, step.samples
+                yield (step.pose, *step.others), step.samples
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A person at a time step, with the keypoints of each view."""
+
+    pose: PoseEstimate
+    xy_px: Floats
+    score: Floats
+    depth_px: Floats
 
 
 class _Selection:
@@ -162,28 +175,28 @@ class _Selection:
 
     def __init__(self) -> None:
         self._next_ns = -1.0
-        self._poses: list[PoseEstimate] = []
-        self._xy_px: list[Floats] = []
-        self.score: list[Floats] = []
-        self._depth_px: list[Floats] = []
+        self._rows: list[_Row] = []
 
-    def add(self, pose: PoseEstimate, samples: Sequence[Sample | None], estimator: Estimator) -> None:
-        """Adds a time step, unless it is too near to the last one."""
-        if pose.t_ns < self._next_ns:
+    def add(self, poses: Sequence[PoseEstimate], samples: Sequence[Sample | None], estimator: Estimator) -> None:
+        """Adds the people of a time step, unless it is too near to the last one."""
+        t_ns = poses[0].t_ns
+        if t_ns < self._next_ns:
             return
-        self._next_ns = pose.t_ns + MIN_STEP_PERIODS * 1e9 / MAX_RATE_HZ
-        xy_px, score, depth_px = tracked_keypoints(pose, samples, estimator.landmarks)
-        self._poses.append(pose)
-        self._xy_px.append(xy_px)
-        self.score.append(score)
-        self._depth_px.append(depth_px)
+        self._next_ns = t_ns + MIN_STEP_PERIODS * 1e9 / MAX_RATE_HZ
+        self._rows += [_Row(pose, *tracked_keypoints(pose, samples, estimator.landmarks)) for pose in poses]
+
+    def keep_people(self, min_time_steps: int) -> int:
+        """Keeps the people who are detected in so many time steps; returns the largest number of any person."""
+        counts = Counter(row.pose.person for row in self._rows if row.score.any())
+        self._rows = [row for row in self._rows if counts[row.pose.person] >= min_time_steps]
+        return max(counts.values(), default=0)
 
     def footage(self, name: str, estimator: Estimator) -> RecordedFootage:
         """Returns the footage, under a name."""
         states = estimator.rig_state().cameras
         moving = any(state.moving for state in states)
-        score, rotation, cameras = np.stack(self.score), None, estimator.calibration
-        if not moving and any(pose.mode == "solved" for pose in self._poses):
+        score, rotation, cameras = np.stack([row.score for row in self._rows]), None, estimator.calibration
+        if not moving and any(row.pose.mode == "solved" for row in self._rows):
             rotation, valid = self._longest_rotations()
             score = score * valid[..., None]
         elif not moving and any(state.rotation is not None for state in states):
@@ -193,20 +206,23 @@ class _Selection:
         if cameras is not None and rotation is not None:  # a camera that was moved later still has its pose
             same = angle_deg(cameras.rotation, rotation) < MAX_ROTATION_CHANGE_DEG
             cameras = replace(cameras, known=same & (score > 0).any((0, 2)))
+        person = np.array([row.pose.person for row in self._rows])
+        order = np.argsort(person, kind="stable")
         footage = Footage(
             name=name,
             subject=name,
-            xy_px=np.stack(self._xy_px).astype(np.float32),
+            xy_px=np.stack([row.xy_px for row in self._rows]).astype(np.float32),
             score=score.astype(np.float32),
             size_px=np.array([state.size_px or (1, 1) for state in states], np.float32),
             focal_px=np.array([state.focal_px for state in states], np.float32),
             moving=moving,
             camera_from_rig=None if rotation is None else rotation.astype(np.float32),
-            depth_px=np.stack(self._depth_px).astype(np.float32),
+            depth_px=np.stack([row.depth_px for row in self._rows]).astype(np.float32),
         )
-        poses = [np.where(pose.tracking, pose.xyz_raw[:J], np.nan) for pose in self._poses]
-        t_ns = np.array([pose.t_ns for pose in self._poses], np.int64)
-        return RecordedFootage(footage, t_ns, np.stack(poses).astype(np.float32), cameras)
+        poses = [np.where(row.pose.tracking, row.pose.xyz_raw[:J], np.nan) for row in self._rows]
+        t_ns = np.array([row.pose.t_ns for row in self._rows], np.int64)
+        xyz = np.stack(poses).astype(np.float32)
+        return RecordedFootage(footage.at(order), t_ns[order], xyz[order], cameras, person[order])
 
     def _longest_rotations(self) -> tuple[Floats, NDArray[np.bool_]]:
         """Returns the rotation (V,3,3) that each camera of a solved rig had for the longer time, and when (T,V).
@@ -214,8 +230,8 @@ class _Selection:
         A camera that was moved had two; one that was never placed gets the identity. Time steps at which the rig was
         not solved do not count, such as those with the person only in cameras that are not placed.
         """
-        solved = np.array([pose.mode == "solved" for pose in self._poses])[:, None]
-        used = np.stack([pose.camera_from_rig for pose in self._poses])
+        solved = np.array([row.pose.mode == "solved" for row in self._rows])[:, None]
+        used = np.stack([row.pose.camera_from_rig for row in self._rows])
         placed = np.isfinite(used).all((2, 3)) & solved
         used = np.where(placed[..., None, None], used, np.eye(3))
         first, last = placed.argmax(0), len(placed) - 1 - placed[::-1].argmax(0)
