@@ -11,6 +11,7 @@ import pytest
 
 from pose_rig.session.formats.bone_names import CONVENTIONS, BoneNaming
 from pose_rig.session.formats.gltf import write_gltf
+from tests.session.formats.test_gltf import two_people
 from tests.session.motions import motion
 
 pytestmark = pytest.mark.foreign
@@ -50,3 +51,15 @@ def test_it_would_find_fault(tmp_path: Path, node: str) -> None:
     script = Path(__file__).with_name("validate_gltf.js")
     done = subprocess.run([node, str(script), str(path)], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["issues"]["numErrors"] > 0
+
+
+@pytest.mark.parametrize("suffix", ["glb", "gltf"])
+def test_it_has_nothing_to_say_of_two_figures(tmp_path: Path, node: str, suffix: str) -> None:
+    path = tmp_path / f"two.{suffix}"
+    two_people(path)
+    script = Path(__file__).with_name("validate_gltf.js")
+    done = subprocess.run([node, str(script), str(path)], capture_output=True, text=True, check=True)
+    report = json.loads(done.stdout)
+    assert report["issues"]["messages"] == []
+    assert report["info"]["animationCount"] == 1
+    assert report["info"]["hasSkins"]

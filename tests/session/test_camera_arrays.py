@@ -10,6 +10,7 @@ from pose_rig.session.camera_arrays import view_arrays
 from pose_rig.session.reader import Session
 from tests.session.drawable import FOCAL_PX, POSITION_M, ROTATION, refined, rig, seen
 from tests.session.recorded import FRAME_NS, START_NS, frame, pose, rig_of, talk, write
+from tests.session.two_people import ASIDE_PX, PRESENT, session_of_two
 
 
 def read(path: Path) -> dict[str, NDArray[Any]]:
@@ -65,3 +66,19 @@ def test_a_session_without_any_frame_has_no_landmarks(tmp_path: Path) -> None:
     got = read(write(tmp_path / "take.mcap", [pose(0), pose(1)]))
     assert got["landmarks"].tolist() == ["none"]
     assert np.isnan(got["xy"]).all()
+
+
+def test_rows_of_people_have_their_own_detections(tmp_path: Path) -> None:
+    """The second person is detected by the first camera only; the first one by both."""
+    with Session(session_of_two(tmp_path / "two.mcap")) as session:
+        people = session.people()
+        got = view_arrays(session, people)
+        alone = view_arrays(session, people[1:])
+    first, second = slice(0, 60), slice(60, 105)
+    assert got["xy"].shape == (105, 2, 17, 2)
+    apart = got["xy"][second, 0] - got["xy"][first, 0][list(PRESENT)]
+    np.testing.assert_allclose(apart[:, :16], np.broadcast_to(ASIDE_PX, (45, 16, 2)), atol=1e-3)
+    np.testing.assert_allclose(got["xy_refined"][second, 0], got["xy_refined"][first, 0][list(PRESENT)] + ASIDE_PX)
+    assert np.isnan(got["xy"][:, 1]).all()  # nobody is refined there, so whom it detects is not known
+    for key in ("xy", "xy_score", "xy_refined"):
+        np.testing.assert_array_equal(alone[key], got[key][second])

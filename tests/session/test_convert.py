@@ -4,14 +4,16 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 
 from pose_rig.errors import PoseRigError, SessionError, UsageError
-from pose_rig.session.convert import ENDINGS, FORMATS, Format, convert
+from pose_rig.session.convert import ENDINGS, FORMATS, OF_ONE_PERSON, Format, convert
 from pose_rig.session.convert_source import ConvertOptions
 from pose_rig.session.formats.poses_file import read_poses, write_poses
 from tests.session.posed import made
 from tests.session.recorded import frame, talk, write
+from tests.session.two_people import PRESENT, session_of_two
 from tests.tools.sessions import imported, sample, unsolved, write_session
 
 OF_POSES: tuple[Format, ...] = ("bvh", "gltf", "trc", "c3d", "csv", "parquet", "angles", "mot", "npz")
@@ -150,3 +152,77 @@ def test_a_camera_that_gave_nothing_is_left_out_of_json(tmp_path: Path) -> None:
     take = write(tmp_path / "take.mcap", [frame(i) for i in range(5)])
     convert(take, ["json"], tmp_path, EVERYTHING)
     assert [path.name for path in (tmp_path / "take_2d").iterdir()] == ["cam0_json"]
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Path:
+    return session_of_two(tmp_path / "two.mcap")
+
+
+def test_of_several_people_each_has_a_file_or_a_part_of_it(two: Path, tmp_path: Path) -> None:
+    done = convert(two, available(OF_POSES), tmp_path / "out", EVERYTHING)
+    further = {f"two.person2{ENDINGS[name]}" for name in OF_ONE_PERSON if name != "mot"}
+    assert {path.name for path in done.paths} == {f"two{ENDINGS[name]}" for name in OF_POSES} | further
+    assert sorted(os.listdir(tmp_path / "out")) == sorted(path.name for path in done.paths)
+    assert [note for note in done.notes if "erson 2" in note] == [
+        "Person 2 is tracked at 0.17–0.63 s, 1.00–1.97 s only; OpenSim's inverse kinematics takes one part.",
+        "Person 2: There is no mot. No joint angle is known throughout; the longest part with any is 1.00 to 1.97 s "
+        "after the first of these poses. A .mot cannot have gaps: take such a part with --start and --end, or --to "
+        "angles for a table with gaps.",
+        "A height of person 2 of 1.60 m was given.",
+    ]
+
+
+def test_files_of_people_begin_together_and_have_the_same_frames(two: Path, tmp_path: Path) -> None:
+    convert(two, ["bvh", "angles"], tmp_path, EVERYTHING)
+    frames = [line for name in ("two", "two.person2") for line in (tmp_path / f"{name}.bvh").read_text().splitlines()
+              if line.startswith("Frames:")]  # fmt: skip
+    assert frames == ["Frames: 60"] * 2
+    first, second = (pandas.read_csv(tmp_path / f"{name}_angles.csv") for name in ("two", "two.person2"))
+    assert second["t_ns"].tolist() == first["t_ns"].iloc[list(PRESENT)].tolist()
+    assert second["t_s"].tolist() == first["t_s"].iloc[list(PRESENT)].tolist()
+
+
+def test_a_person_can_be_chosen(two: Path, tmp_path: Path) -> None:
+    second = ConvertOptions(person=1)
+    done = convert(two, ["trc", "npz", "csv"], tmp_path, second)
+    assert [path.name for path in done.paths] == ["two.person2.trc", "two.person2.npz", "two.person2.csv"]
+    assert "\tRHip\t" in (tmp_path / "two.person2.trc").read_text()
+    assert "person" not in (tmp_path / "two.person2.csv").read_text().splitlines()[0]
+    assert done.notes[-1] == "A height of 1.60 m was given."
+    back = read_poses(tmp_path / "two.person2.npz")
+    assert (back.person, len(back)) == (1, 45)
+    convert(two, ["bvh"], tmp_path, EVERYTHING)
+    both = (tmp_path / "two.person2.bvh").read_bytes()
+    convert(tmp_path / "two.person2.npz", ["bvh"], tmp_path / "alone", EVERYTHING)
+    alone = (tmp_path / "alone" / "two.person2.bvh").read_bytes()
+    assert alone.split(b"MOTION")[0] == both.split(b"MOTION")[0]  # the same bones
+    with pytest.raises(UsageError, match=r"Person 3 is not tracked in this part of .*two\.mcap\. Choose from 1, 2\."):
+        convert(two, ["csv"], tmp_path, ConvertOptions(person=2))
+
+
+def test_a_poses_file_of_people_is_converted_as_their_session(two: Path, tmp_path: Path) -> None:
+    formats: list[Format] = ["bvh", "trc", "csv", "angles"]
+    convert(two, ["npz", *formats], tmp_path / "a", EVERYTHING)
+    convert(tmp_path / "a" / "two.npz", formats, tmp_path / "b", EVERYTHING)
+    names = sorted(os.listdir(tmp_path / "b"))
+    assert len(names) == 6
+    assert [(tmp_path / "b" / name).read_bytes() for name in names] == [
+        (tmp_path / "a" / name).read_bytes() for name in names
+    ]
+    convert(tmp_path / "a" / "two.npz", ["csv"], tmp_path / "c", ConvertOptions(from_s=0.7, to_s=0.9))
+    lines = (tmp_path / "c" / "two.csv").read_text().splitlines()
+    assert len(lines) == 7  # the second person is away
+
+
+def test_every_path_is_checked_before_it_is_written(two: Path, tmp_path: Path) -> None:
+    (tmp_path / "two.person2.bvh").write_text("kept")
+
+    def check(target: Path) -> None:
+        if target.exists():
+            raise UsageError(f"{target} exists already.", "")
+
+    with pytest.raises(UsageError, match=r"two\.person2\.bvh exists already"):
+        convert(two, ["bvh"], tmp_path, EVERYTHING, check)
+    assert not (tmp_path / "two.bvh").exists()
+    assert (tmp_path / "two.person2.bvh").read_text() == "kept"

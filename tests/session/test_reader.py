@@ -21,6 +21,7 @@ from tests.session.drawable import BODY, NAMES, SIZE_PX, refined, rig, seen
 from tests.session.mcap.test_recovery_reader import CHUNK, damage, places
 from tests.session.posed import made as posed
 from tests.session.recorded import FRAME_NS, START_NS, UNIX_FROM_RIG_NS, begin, frame, pose, rig_of, talk, write
+from tests.session.two_people import ASIDE_M, HEIGHT_M, PRESENT, session_of_two
 
 FRAME_S = FRAME_NS * 1e-9
 
@@ -292,3 +293,39 @@ def test_cameras_have_their_own_settings_back(tmp_path: Path) -> None:
     )
     with Session(write(tmp_path / "take.mcap", talk(1), named)) as session:
         assert session.info.config == named
+
+
+def test_people_are_read_each(tmp_path: Path) -> None:
+    with Session(session_of_two(tmp_path / "two.mcap")) as session:
+        first, second = session.people()
+        assert (first.person, len(first), first.height_m, first.height_assumed) == (0, 60, 1.7, True)
+        assert (second.person, len(second), second.height_m, second.height_assumed) == (1, 45, HEIGHT_M, False)
+        rows = list(PRESENT)
+        np.testing.assert_array_equal(second.t_ns, first.t_ns[rows])
+        apart = second.xyz - first.xyz[rows]
+        np.testing.assert_allclose(
+            apart[np.isfinite(apart).all((1, 2))], np.broadcast_to(ASIDE_M, (39, 37, 3)), atol=1e-6
+        )
+        assert second.tracked.all()  # also while the first is not
+        assert repr(session.poses()) == repr(first)
+        assert repr(session.poses(person=1)) == repr(second)
+        part = session.poses(to_s=3 * FRAME_S)
+        assert (part.person, len(part)) == (0, 4)
+        refined = session.refined("cam0"), session.refined("cam0", person=1)
+        assert [(one.person, len(one.t_ns)) for one in refined] == [(0, 60), (1, 45)]
+        assert len(session.refined("cam0", person=7).t_ns) == len(session.refined("cam1").t_ns) == 0
+        with pytest.raises(SessionError, match=r"There is no person 2 in this part of .*two\.mcap\. It has 0, 1\."):
+            session.poses(person=2)
+        with pytest.raises(SessionError, match=r"no person 1 in this part"):
+            session.poses(to_s=3 * FRAME_S, person=1)
+
+
+def test_the_lowest_person_is_the_same_for_poses_and_cameras(tmp_path: Path) -> None:
+    """The first person was lost before, and a camera detects only the third."""
+    rows = [frame(0), pose(0, person=1), pose(0, person=2), msgspec.structs.replace(refined(START_NS), person=2)]
+    config = rig_of(people=3)
+    with Session(write(tmp_path / "take.mcap", rows, config)) as session:
+        assert session.poses().person == session.refined("cam0").person == 1
+        assert len(session.refined("cam0").t_ns) == 0
+        assert len(session.refined("cam0", person=2).t_ns) == 1
+        assert repr(session).endswith("2 poses of up to 3 people)")

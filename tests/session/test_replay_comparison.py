@@ -45,3 +45,16 @@ def test_poses_with_the_recorded_rig_are_compared_once_filters_have_settled() ->
         "1 of 4 poses are those of the recording to the last bit",
         "3 differ by 3 mm in the median, 30 mm at most, 0.25 mm after the first second",
     ]
+
+
+def test_every_person_counts() -> None:
+    comparison = ReplayComparison()
+    comparison.compare([pose(0), pose(0, person=1)], [pose(0), pose(0, person=1)])
+    comparison.compare([pose(1), pose(1, person=1)], [pose(1), moved(pose(1, person=1), 5.0)])
+    comparison.compare([pose(2), pose(2, person=1)], [pose(2)])  # a person is missing
+    comparison.compare([pose(3)], [pose(3), pose(3, person=2)])  # there is one too many
+    assert comparison.summary() == [
+        "5 of 8 poses are those of the recording to the last bit",
+        "1 differ by 5 mm in the median, 5 mm at most",
+        "2 differ in mode or tracking",
+    ]

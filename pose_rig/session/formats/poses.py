@@ -179,8 +179,9 @@ class Poses:
         part = np.clip((t_ns - self.t_ns[before]) / width_ns, 0.0, 1.0)
         nearest = np.where(part < 0.5, before, after)
         exact = (part == 0.0) | (part == 1.0)
-        gap = (width_ns > MAX_GAP_S * 1e9) & ~exact
-        gap |= (t_ns < self.t_ns[0] - ROUNDING_NS) | (t_ns > self.t_ns[-1] + ROUNDING_NS)
+        if span_ns is not None:  # the times are not the own ones, and the last pose before a gap is not to be lost
+            exact = np.abs(t_ns - self.t_ns[nearest]) <= ROUNDING_NS
+        gap = ((width_ns > MAX_GAP_S * 1e9) | (t_ns < self.t_ns[0]) | (t_ns > self.t_ns[-1])) & ~exact
         w = part[:, None, None]
         between = (1 - w) * self.xyz[before] + w * self.xyz[after]
         xyz = np.where(exact[:, None, None], self.xyz[nearest], between)

@@ -12,6 +12,7 @@ import pytest
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.session.formats.c3d import MAX_FRAMES, write_c3d
 from tests.session.posed import NAMES, START_NS, made, with_gaps
+from tests.session.two_people import poses_of_two
 
 
 def parameters(content: Any, group: str) -> dict[str, Any]:
@@ -78,3 +79,23 @@ def test_without_ezc3d_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "ezc3d", None)
     with pytest.raises(PoseRigError, match=r"C3D needs ezc3d, .*pip install 'pose-rig\[files\]'\."):
         write_c3d(tmp_path / "take.c3d", made())
+
+
+def test_points_of_several_people_have_a_prefix_that_subjects_names(tmp_path: Path) -> None:
+    people = poses_of_two()
+    write_c3d(tmp_path / "take.c3d", [people[0], replace(people[1], height_assumed=True)])
+    content = ezc3d.c3d(str(tmp_path / "take.c3d"))
+    subjects, labels = parameters(content, "SUBJECTS"), parameters(content, "POINT")["LABELS"]
+    assert (subjects["USED"], subjects["USES_PREFIXES"]) == ([2], [1])
+    assert (subjects["NAMES"], subjects["LABEL_PREFIXES"]) == (["P1", "P2"], ["P1_", "P2_"])
+    np.testing.assert_allclose(subjects["HEIGHT_M"], [1.82, 1.6])
+    assert list(subjects["HEIGHT_ASSUMED"]) == [0, 1]
+    assert [sum(label.startswith(prefix) for label in labels) for prefix in ("P1_", "P2_")] == [len(NAMES)] * 2
+    assert labels[len(NAMES)] == "P2_Hip"
+    texts = parameters(content, "POINT")["DESCRIPTIONS"]
+    assert ["ASSUMED" in text for text in texts] == [False] * len(NAMES) + [True] * len(NAMES)
+    xyz_mm = content["data"]["points"][:3].transpose(2, 1, 0)
+    np.testing.assert_allclose(xyz_mm[:, : len(NAMES)], people[0].xyz * 1000, atol=1e-3)
+    second = xyz_mm[:, len(NAMES) :]
+    assert np.isnan(second[5:23]).all()
+    np.testing.assert_allclose(second[[0, 4, 23, 29]], people[1].xyz[[0, 4, 5, 11]] * 1000, atol=0.01)

@@ -11,7 +11,7 @@ from pose_rig.arrays import Floats
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.humanoid.bones import BONES, Motion, forward_kinematics, multiply, rotate
 from pose_rig.session.formats.bone_names import CONVENTIONS, NAMES, BoneNaming
-from pose_rig.session.formats.gltf import write_gltf
+from pose_rig.session.formats.gltf import MovingPerson, write_gltf, write_people_gltf
 from tests.session.motions import motion
 
 WIDTH = {"SCALAR": 1, "VEC3": 3, "VEC4": 4, "MAT4": 16}
@@ -125,3 +125,37 @@ def test_an_empty_motion_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(PoseRigError, match=r"no motion to write to .*Choose a part with a person."):
         write_gltf(tmp_path / "walk.glb", made(0), height_m=1.7, height_assumed=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def two_people(path: Path) -> list[Motion]:
+    """Writes the motions of two people, the second of whom comes later, and returns them."""
+    motions = [made(90), made(60)]
+    motions[1].t_ns[:] += motions[0].t_ns[30] - motions[1].t_ns[0]
+    motions[1].root[:] += [1.0, 0.0, 0.0]
+    people = [MovingPerson(motion, 1.8 - n / 10, bool(n), f"P{n + 1}") for n, motion in enumerate(motions)]
+    write_people_gltf(path, people, title="dance")
+    return motions
+
+
+@pytest.mark.parametrize("suffix", [".glb", ".gltf"])
+def test_several_people_are_figures_of_one_file(tmp_path: Path, suffix: str) -> None:
+    motions = two_people(tmp_path / f"two{suffix}")
+    document = pygltflib.GLTF2().load(str(tmp_path / f"two{suffix}"))
+    assert [document.nodes[root].name for root in document.scenes[0].nodes] == ["P1", "P1_Figure", "P2", "P2_Figure"]
+    assert [skin.name for skin in document.skins] == ["P1_Armature", "P2_Armature"]
+    assert len(document.animations) == 1
+    assert document.asset.extras["people"] == [
+        {"name": "P1", "height_m": 1.8, "height_assumed": False},
+        {"name": "P2", "height_m": 1.7, "height_assumed": True},
+    ]
+    for n, moved in enumerate(motions):
+        skin = document.skins[n]
+        assert document.nodes[document.scenes[0].nodes[2 * n]].children == [skin.joints[0]] == [skin.skeleton]
+        channels = [one for one in document.animations[0].channels if one.target.node in skin.joints]
+        samplers = [document.animations[0].samplers[one.sampler] for one in channels]
+        times_s = numbers(document, samplers[0].input)[:, 0]
+        np.testing.assert_allclose(times_s, (moved.t_ns - motions[0].t_ns[0]) * 1e-9, atol=1e-6)
+        outputs = {(one.target.node, one.target.path): numbers(document, sampler.output)
+                   for one, sampler in zip(channels, samplers, strict=True)}  # fmt: skip
+        np.testing.assert_allclose(outputs[skin.skeleton, "translation"], moved.root, atol=1e-6)
+        np.testing.assert_allclose(outputs[skin.skeleton, "rotation"], moved.rotation[:, 0], atol=1e-6)

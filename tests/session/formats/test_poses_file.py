@@ -5,13 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+import pose_rig
 import pose_rig.session
 from pose_rig.errors import SourceError
 from pose_rig.session.formats.markers import marker_names
-from pose_rig.session.formats.poses_file import KEYS, REQUIRED, read_poses, write_poses
+from pose_rig.session.formats.poses_file import KEYS, REQUIRED, read_people, read_poses, write_poses
 from pose_rig.skeleton import JOINTS
 from tests.session.formats.test_poses_writer import write as write_as_run_does
 from tests.session.posed import made, with_gaps
+from tests.session.two_people import HEIGHT_M, poses_of_two
 
 OF_PEOPLE = ("people", "people_height_m", "people_height_assumed", "person")  # only with several
 
@@ -108,3 +110,41 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     ):  # fmt: skip
         with pytest.raises(SourceError, match=reason):
             read_poses(tmp_path / name)
+
+
+def test_several_people_are_written_and_read(tmp_path: Path) -> None:
+    people = poses_of_two()
+    names = np.arange(42 * 2).reshape(42, 2, 1, 1) + np.zeros((1, 1, 1, 2))  # a number for each row and camera
+    write_poses(tmp_path / "two.npz", people, {"cameras": np.array(["a", "b"]), "xy": names})
+    with np.load(tmp_path / "two.npz") as content:
+        assert content["person"].dtype == np.int32
+        assert content["people"].tolist() == [0, 1]
+        assert content["people_height_m"].tolist() == [1.82, HEIGHT_M]
+        assert content["height_m"] == 1.82
+        pairs = list(zip(content["t_ns"].tolist(), content["person"].tolist(), strict=True))
+        assert pairs == sorted(pairs)
+        assert content["xy"][:3, 0, 0, 0].tolist() == [0, 60, 2]  # the rows of the second follow the 30 of the first
+    for one, wanted in zip(read_people(tmp_path / "two.npz"), people, strict=True):
+        for field in fields(one):
+            np.testing.assert_array_equal(getattr(one, field.name), getattr(wanted, field.name), field.name)
+    assert read_poses(tmp_path / "two.npz").person == 0
+    assert read_poses(tmp_path / "two.npz", 1).height_m == HEIGHT_M
+    assert repr(pose_rig.load(tmp_path / "two.npz", 1)).startswith("Poses(person 1: 12 time steps")
+    assert [one.person for one in pose_rig.load_people(tmp_path / "two.npz")] == [0, 1]
+    with pytest.raises(SourceError, match=r"There is no person 2 in .*two\.npz\. It has 0, 1\."):
+        read_poses(tmp_path / "two.npz", 2)
+
+
+def test_the_second_person_alone_keeps_the_identity(tmp_path: Path) -> None:
+    write_poses(tmp_path / "one.npz", poses_of_two()[1])
+    assert (read_poses(tmp_path / "one.npz").person, read_poses(tmp_path / "one.npz").height_m) == (1, HEIGHT_M)
+
+
+@pytest.mark.parametrize("person", [[0, 1, 1, 0, 1], [1, 0, 0, 1, 0], [0, 0, 0, 0, 0]])
+def test_people_in_another_order_are_refused(tmp_path: Path, person: list[int]) -> None:
+    write_poses(tmp_path / "poses.npz", made())
+    with np.load(tmp_path / "poses.npz") as content:
+        t_ns = np.array([0, 0, 1, 1, 2])
+        np.savez(tmp_path / "wrong.npz", **{**content, "t_ns": t_ns, "person": np.array(person)})
+    with pytest.raises(SourceError, match=r"wrong\.npz: keys 't_ns' and 'person' must increase from row to row\."):
+        read_people(tmp_path / "wrong.npz")

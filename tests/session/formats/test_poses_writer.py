@@ -21,6 +21,7 @@ from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.intrinsics import Intrinsics
+from pose_rig.session.formats.poses_file import read_people
 from pose_rig.session.formats.poses_writer import PosesFileWriter, recover_poses
 from pose_rig.skeleton import JOINTS, J, Landmarks, landmarks
 from pose_rig.wire.messages import Mode
@@ -406,3 +407,72 @@ def test_smoothing_both_ways_does_not_lag(tmp_path: Path) -> None:
     lag = {name: lag_of(way, true) for name, way in ways.items()}
     assert lag["streamed"] > 1
     assert lag["both"] == 0
+
+
+def two(
+    path: Path, rows: int = 40, backwards: OneEuro | None = None, only: int | None = None
+) -> dict[str, NDArray[Any]]:
+    """Returns the file of two people, the second of whom is away for five time steps."""
+    file = PosesFileWriter(path, ["a", "b", "c"], 1.8, False, people=True, further_heights_m={1: 1.6})
+    for index in range(40):
+        for person in (0, 1):
+            if only not in (None, person) or (person == 1 and 10 <= index < 15):
+                continue
+            pose = replace(estimate(index + 1000 * person), t_ns=index * 40_000_000, person=person)
+            pose = replace(pose, person_index=np.array([person, 1 - person, -1]))
+            file.add(pose, [sample(2, 0), sample(2, 100), sample(2, 200)], [MARKS] * 3)
+    file.close(None, backwards)
+    with np.load(path) as content:
+        return dict(content)
+
+
+def test_people_have_rows_of_their_own(tmp_path: Path) -> None:
+    got = two(tmp_path / "two.npz")
+    assert got["person"].dtype == np.int32
+    pairs = list(zip(got["t_ns"].tolist(), got["person"].tolist(), strict=True))
+    assert pairs == sorted(pairs)
+    assert np.bincount(got["person"]).tolist() == [40, 35]
+    assert (got["people"].tolist(), got["people_height_m"].tolist()) == ([0, 1], [1.8, 1.6])
+    assert not got["people_height_assumed"].any()
+    second = got["person"] == 1
+    want = estimate(1000)
+    for key, value in (("xyz", want.xyz), ("xy_refined", want.refined_px), ("rotation", want.camera_from_rig)):
+        np.testing.assert_array_equal(got[key][second][0], value.astype(np.float32))
+    np.testing.assert_array_equal(got["xy"][second][0, :2], [sample(2, 0).xy_px[1], sample(2, 100).xy_px[0]])
+    assert np.isnan(got["xy"][:, 2]).all()  # whom that view detects are others
+    assert [one.person for one in read_people(tmp_path / "two.npz")] == [0, 1]
+
+
+def test_backwards_smoothing_is_that_of_each_person_alone(tmp_path: Path) -> None:
+    both = two(tmp_path / "two.npz", backwards=OneEuro(2.5, 0.3))
+    for person in (0, 1):
+        alone = two(tmp_path / f"{person}.npz", backwards=OneEuro(2.5, 0.3), only=person)
+        assert both["xyz"][both["person"] == person].tobytes() == alone["xyz"].tobytes()
+
+
+def test_heights_that_were_not_given_are_that_of_the_scale(tmp_path: Path) -> None:
+    file = PosesFileWriter(tmp_path / "two.npz", ["a"], 1.8, False, people=True)
+    for person in (0, 1, 4):
+        file.add(replace(estimate(1, 1), person=person), [None], [None])
+    file.set_height(1.75)
+    file.set_height(1.5, person=4)
+    file.close()
+    heights = {one.person: one.height_m for one in read_people(tmp_path / "two.npz")}
+    assert heights == {0: 1.75, 1: 1.75, 4: 1.5}
+
+
+def test_one_of_several_who_may_come_is_written_as_one_person(tmp_path: Path) -> None:
+    got = two(tmp_path / "one.npz", only=0)
+    assert not {"person", "people", "people_height_m", "people_height_assumed"} & set(got)
+
+
+def test_the_rows_of_people_are_recovered(tmp_path: Path) -> None:
+    file = PosesFileWriter(tmp_path / "two.npz", ["a"], 1.8, False, people=True, further_heights_m={1: 1.6})
+    for index in range(3):
+        for person in (0, 1):
+            file.add(replace(estimate(index, 1), person=person), [sample(2, 0)], [MARKS])
+    file._rows.close()
+    assert recover_poses(partial_path(tmp_path / "two.npz"), tmp_path / "back.npz") == 6
+    assert [(one.person, len(one), one.height_m) for one in read_people(tmp_path / "back.npz")] == [
+        (0, 3, 1.8), (1, 3, 1.6),
+    ]  # fmt: skip

@@ -12,6 +12,7 @@ import pytest
 from pose_rig.errors import PoseRigError
 from pose_rig.session.formats.table import write_csv, write_parquet
 from tests.session.posed import NAMES, START_NS, made, with_gaps
+from tests.session.two_people import poses_of_two
 
 
 def test_a_row_is_a_pose_and_a_column_a_number(tmp_path: Path) -> None:
@@ -102,3 +103,20 @@ def test_without_pandas_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(PoseRigError, match=r"A DataFrame needs pandas, .*pip install 'pose-rig\[files\]'\."):
         made().to_dataframe()
+
+
+def test_of_several_people_a_column_says_whose_row_it_is(tmp_path: Path) -> None:
+    people = poses_of_two()
+    write_csv(tmp_path / "take.csv", people)
+    table = pandas.read_csv(tmp_path / "take.csv")
+    assert list(table)[:5] == ["t_ns", "t_s", "mode", "person", "pelvis_x_m"]
+    assert len(table) == 42
+    for one in people:
+        rows = table[table["person"] == one.person]
+        np.testing.assert_array_equal(rows["t_ns"], one.t_ns)
+        np.testing.assert_allclose(rows["r_wrist_x_m"], one["r_wrist"][:, 0], rtol=1e-5)
+    write_parquet(tmp_path / "take.parquet", people, 30.0)
+    resampled = pyarrow.parquet.read_table(tmp_path / "take.parquet")
+    assert resampled["person"].to_pylist() == [0, 1] * 15
+    metadata = {key.decode(): value.decode() for key, value in resampled.schema.metadata.items()}
+    assert json.loads(metadata["people_height_m"]) == [1.82, 1.6]

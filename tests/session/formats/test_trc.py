@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pose_rig.errors import PoseRigError
 from pose_rig.session.formats.trc import KEYS, write_trc
 from tests.session.posed import NAMES, made, with_gaps
+from tests.session.two_people import poses_of_two
 
 
 def parse(path: Path) -> tuple[dict[str, str], list[str], NDArray[np.float64]]:
@@ -76,3 +77,17 @@ def test_the_first_line_states_the_origin_of_the_scale(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(PoseRigError, match=r"Cannot write .*take.trc: No such file"):
         write_trc(tmp_path / "absent" / "take.trc", made())
+
+
+def test_markers_of_several_people_have_a_prefix(tmp_path: Path) -> None:
+    people = poses_of_two()
+    write_trc(tmp_path / "take.trc", people)
+    _, names, rows = parse(tmp_path / "take.trc")
+    assert len(names) == len(set(names)) == 2 * len(NAMES)
+    assert (names[:2], names[len(NAMES) : len(NAMES) + 2]) == (["P1_Hip", "P1_RHip"], ["P2_Hip", "P2_RHip"])
+    xyz = rows[:, 2:].reshape(30, 2, len(NAMES), 3)
+    np.testing.assert_allclose(xyz[:, 0], people[0].xyz, atol=1e-6)
+    assert np.isnan(xyz[5:23, 1]).all()
+    np.testing.assert_allclose(xyz[[0, 4, 23, 29], 1], people[1].xyz[[0, 4, 5, 11]], atol=1e-5)
+    first = (tmp_path / "take.trc").read_text().split("\n")[0]
+    assert "(P1: height 1.82 m as given; P2: height 1.60 m as given)" in first
