@@ -215,6 +215,18 @@ class CameraState(msgspec.Struct, frozen=True, kw_only=True):
         return five_coefficients(self.distortion or (self.k1,))
 
 
+class PersonBones(msgspec.Struct, frozen=True, kw_only=True):
+    """The bone lengths of one person in a solved rig.
+
+    Attributes:
+        person: Identity.
+        bones_m: Bone lengths, m (`fusion.calibration.segments`).
+    """
+
+    person: Count
+    bones_m: tuple[Real, ...]
+
+
 class RigState(Message, frozen=True, kw_only=True, eq=False):
     """The current calibration of all cameras.
 
@@ -223,7 +235,8 @@ class RigState(Message, frozen=True, kw_only=True, eq=False):
         mode: How the cameras are calibrated.
         cameras: One entry per camera.
         note: Why the rig is not solved or its calibration is uncertain, and a remedy, for display; else empty.
-        bones_m: Bone lengths of the person in a solved rig, m (`fusion.calibration.segments`); empty until then.
+        bones_m: Bone lengths of the first person in a solved rig, m (`fusion.calibration.segments`); empty until then.
+        people: Bone lengths of each person, the first person first; empty if there is only person 0.
     """
 
     TOPIC: ClassVar[str] = "rig"
@@ -233,6 +246,7 @@ class RigState(Message, frozen=True, kw_only=True, eq=False):
     cameras: tuple[CameraState, ...]
     note: str = ""
     bones_m: tuple[Real, ...] = ()
+    people: tuple[PersonBones, ...] = ()
 
 
 class Health(Message, frozen=True, kw_only=True, eq=False):

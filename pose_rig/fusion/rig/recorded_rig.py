@@ -11,7 +11,7 @@ from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.rotation_averaging import CameraRotations
 from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.rig.setup import calibration_of
-from pose_rig.wire.messages import CameraState, RigState
+from pose_rig.wire.messages import CameraState, PersonBones, RigState
 
 
 def recorded_rotations(state: RigState, names: Sequence[str]) -> CameraRotations:
@@ -27,7 +27,18 @@ def recorded_solution(state: RigState, names: Sequence[str], height_m: float) ->
     known = np.array([row.rotation is not None and row.translation_m is not None for row in rows])
     average = LENGTH_PER_HEIGHT * height_m
     length_m = np.array(state.bones_m) if len(state.bones_m) == len(average) else average
-    return RigSolution(calibration_of(rows, known), length_m)
+    people = {each.person: np.array(each.bones_m) for each in state.people if len(each.bones_m) == len(average)}
+    first = next(iter(people), 0)
+    others = {person: own for person, own in people.items() if person != first}
+    return RigSolution(calibration_of(rows, known), length_m, person=first, others_bone_length_m=others)
+
+
+def bones_of_people(solution: RigSolution) -> tuple[PersonBones, ...]:
+    """Returns the bones of each person, the first person first; empty if there is only person 0."""
+    if not solution.person and not solution.others_bone_length_m:
+        return ()
+    people = {solution.person: solution.bone_length_m, **solution.others_bone_length_m}
+    return tuple(PersonBones(person=person, bones_m=tuple(own.tolist())) for person, own in people.items())
 
 
 def _rows(state: RigState, names: Sequence[str]) -> list[CameraState]:
@@ -37,7 +48,7 @@ def _rows(state: RigState, names: Sequence[str]) -> list[CameraState]:
 
 def same_rig(a: RigState, b: RigState) -> bool:
     """Returns whether two states have the same mode, cameras and bones."""
-    return (a.mode, a.bones_m, _cameras(a)) == (b.mode, b.bones_m, _cameras(b))
+    return (a.mode, a.bones_m, a.people, _cameras(a)) == (b.mode, b.bones_m, b.people, _cameras(b))
 
 
 def clocks_of(state: RigState) -> list[tuple[str, float, float]]:

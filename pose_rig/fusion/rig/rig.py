@@ -24,6 +24,7 @@ from pose_rig.fusion.rig.clock_lags import ClockLags
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT, Consistency
 from pose_rig.fusion.rig.mirrored_images import MirrorDetector
 from pose_rig.fusion.rig.pair_agreement import PairAgreement, unmoved_pair
+from pose_rig.fusion.rig.recorded_rig import bones_of_people
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.fusion.rig.setup import Setup
 from pose_rig.fusion.synchronisation.live_comparison import Comparison
@@ -154,7 +155,14 @@ class Rig:
         if clocks.note and (self.poses.mode == "solved" or clocks.offset_s.any()):
             note = f"{note.removesuffix('.')}. {clocks.note}" if note else clocks.note
         cameras = clocks.added_to(self._report.states())
-        return RigState(t_ns=t_ns, mode=self.poses.mode, cameras=cameras, note=note, bones_m=bones_m)
+        return RigState(
+            t_ns=t_ns,
+            mode=self.poses.mode,
+            cameras=cameras,
+            note=note,
+            bones_m=bones_m,
+            people=() if solution is None else bones_of_people(solution),
+        )
 
     def solve(self, keyframes: Sequence[Keyframe] | None = None) -> None:
         """Solves the rig from all keyframes, or from others; it stays as it is where that fails."""

@@ -1,5 +1,7 @@
 """The rig of a recording, in use again."""
 
+import dataclasses
+
 import msgspec
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from pose_rig.errors import MessageError
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT
 from pose_rig.fusion.estimator import Estimator
-from pose_rig.fusion.rig.recorded_rig import recorded_rotations, recorded_solution
+from pose_rig.fusion.rig.recorded_rig import bones_of_people, recorded_rotations, recorded_solution, same_rig
 from pose_rig.graph import Engine
 from pose_rig.wire.encoding import decode, encode
 from pose_rig.wire.messages import RigState
@@ -49,6 +51,25 @@ def test_a_recorded_rig_is_that_rig_to_the_last_bit(solved: Estimator) -> None:
 def test_a_recording_of_an_earlier_version_has_average_bones(solved: Estimator) -> None:
     state = msgspec.structs.replace(state_of(solved), bones_m=())
     np.testing.assert_array_equal(recorded_solution(state, NAMES, 1.8).bone_length_m, LENGTH_PER_HEIGHT * 1.8)
+
+
+@pytest.mark.parametrize(("first", "others"), [(0, (2,)), (3, ()), (1, (2, 5))])
+def test_each_person_has_bones(solved: Estimator, first: int, others: tuple[int, ...]) -> None:
+    state = state_of(solved)
+    assert state.people == ()
+    rig = recorded_solution(state, NAMES, 1.7)
+    people = {person: 0.1 * person * rig.bone_length_m for person in others}
+    rig = dataclasses.replace(rig, person=first, others_bone_length_m=people)
+    several = msgspec.structs.replace(state, people=bones_of_people(rig))
+    again = decode(encode(several))
+    assert isinstance(again, RigState)
+    assert same_rig(again, several)
+    assert not same_rig(again, state)
+    read = recorded_solution(again, NAMES, 1.7)
+    assert read.person == first
+    for person in (first, *others):
+        np.testing.assert_array_equal(read.bones_of(person), rig.bones_of(person))
+    assert set(read.others_bone_length_m) == set(others)
 
 
 def test_cameras_missing_in_the_state_are_not_known(solved: Estimator) -> None:
