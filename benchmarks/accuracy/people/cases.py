@@ -5,10 +5,12 @@ import pickle
 from collections.abc import Sequence
 
 import numpy as np
+from rich.table import Table
 
 from benchmarks.accuracy.people.run import run
 from benchmarks.accuracy.people.score import PeopleScore, SinglePerson, score, score_single
 from benchmarks.accuracy.people.takes import Room, load, random_room, save, separate, write_keypoints
+from benchmarks.accuracy.people.timeline import timeline
 from pose_rig.lifting.engine import OrtEngine
 from pose_rig.simulation.motion import Clip
 from pose_rig.simulation.people import PeopleTake
@@ -48,16 +50,24 @@ def singles_of(room: Room, takes: Sequence[PeopleTake], name: str, args: argpars
 
 def score_case(clips: Sequence[Clip], people: int, views: int, case: int, args: argparse.Namespace) -> PeopleScore:
     """Returns the score of one room."""
+    return run_case(clips, people, views, case, args)[0]
+
+
+def run_case(
+    clips: Sequence[Clip], people: int, views: int, case: int, args: argparse.Namespace
+) -> tuple[PeopleScore, Table]:
+    """Returns the score of one room, and its run second by second."""
     room = room_of(clips, people, views, case, args)
     name = _name(people, views, case, args)
-    take = room.take()
+    take, joints = room.take(), room.joints[:, :people]
     if args.keypoints:
         write_keypoints(args.keypoints.with_stem(f"{args.keypoints.stem}_{people}_{views}_{case}"), take)
     singles: list[list[SinglePerson]] = [[], []]
     if args.alone:
         alone, apart = [room.alone(n) for n in range(people)], [separate(take, n) for n in range(people)]
         singles = [singles_of(room, alone, f"{name}_alone", args), singles_of(room, apart, f"{name}_separate", args)]
-    return score(run(take, people, OrtEngine(args.weights, "cpu")), room.joints[:, :people], take.fps, *singles)
+    done = run(take, people, OrtEngine(args.weights, "cpu"))
+    return score(done, joints, take.fps, *singles), timeline(done, joints, take.fps)
 
 
 def _name(people: int, views: int, case: int, args: argparse.Namespace) -> str:

@@ -42,7 +42,9 @@ class PeopleScore:
         solved_percent: Right detections of all that poses use, in the solved rig. Right: they show the person
             that most detections of that identity show over the take.
         unsolved_percent: The same in time steps from `FROM_S` on in which the rig was not solved.
-        later_percent: The same in all time steps from `FROM_S` on.
+        views_percent: Of the detections in these time steps, those of the person that most detections of the pose show:
+            whether the views agree, whichever person the identity follows.
+        later_percent: The same as `solved_percent` in all time steps from `FROM_S` on.
         switches: Identity switches after `FROM_S`: changes of the person that most detections of an identity show in
             a window of `WINDOW_S`.
         switches_per_10_min: The same per time.
@@ -62,6 +64,7 @@ class PeopleScore:
 
     solved_percent: float
     unsolved_percent: float
+    views_percent: float
     later_percent: float
     switches: int
     switches_per_10_min: float
@@ -108,6 +111,7 @@ def score(
     return PeopleScore(
         solved_percent=_percent(right[solved], sure[solved]),
         unsolved_percent=_percent(right[later & ~solved], sure[later & ~solved]),
+        views_percent=_views_percent(run, later & ~solved),
         later_percent=_percent(right[later], sure[later]),
         switches=changes,
         switches_per_10_min=600 * changes / max(steps / fps - FROM_S, 1 / fps),
@@ -146,6 +150,14 @@ def association(run: PeopleRun) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         mine = run.identity == identity
         right[mine] = run.found[mine] == _most(run.found[mine][counts[mine]])
     return right & counts, counts
+
+
+def _views_percent(run: PeopleRun, mine: NDArray[np.bool_]) -> float:
+    """Returns the share of the detections of some poses (K,) that show the person of most detections of their pose."""
+    found = run.found[mine & run.tracking]
+    votes = np.stack([(found == n).sum(1) for n in range(int(found.max(initial=0)) + 1)], 1)
+    votes = votes[votes.sum(1) > 1]
+    return float(100 * votes.max(1).sum() / votes.sum()) if len(votes) else np.nan
 
 
 def person_now(run: PeopleRun, fps: float) -> NDArray[np.int64]:

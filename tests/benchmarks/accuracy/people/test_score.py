@@ -68,6 +68,17 @@ def test_exchanged_people_are_two_switches(perfect: PeopleRun, joints: np.ndarra
     assert found.place_mm > 50
 
 
+def test_views_that_disagree_before_the_rig_is_solved(perfect: PeopleRun, joints: np.ndarray) -> None:
+    late = replace(perfect, solved=np.arange(STEPS) >= 50)
+    shown = late.found.copy()
+    shown[60:100] = 1 - shown[60:100]  # both identities show the other person, in all views
+    shown[62, 0] = 1 - shown[62, 0]
+    found = score(replace(late, found=shown), joints, FPS)
+    assert found.unsolved_percent == pytest.approx(100 * 1 / 120)
+    assert found.views_percent == pytest.approx(100 * 119 / 120)
+    assert found.solved_percent == 100
+
+
 def test_a_person_who_is_lost_or_found_twice_is_not_tracked(perfect: PeopleRun, joints: np.ndarray) -> None:
     lost = replace(perfect, tracking=perfect.tracking & ((perfect.identity == 1) | (perfect.step < 60)))
     assert score(lost, joints, FPS).tracked_percent == pytest.approx(75)
