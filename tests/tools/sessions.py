@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 
 from pose_rig.config import CameraConfig, Config, Origin
 from pose_rig.session.draw.images import image_message
@@ -11,7 +12,7 @@ from pose_rig.session.draw.viewer_messages import ViewerStream
 from pose_rig.session.mcap.info import new_info
 from pose_rig.session.mcap.mcap_writer import McapWriter
 from pose_rig.wire.encoding import encode
-from pose_rig.wire.messages import Health, Keypoints2D, Message
+from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D
 from pose_rig.wire.records import Gap, Marker, VideoFrame
 from tests.session.drawable import BODY, NAMES, SIZE_PX, keypoints, pose, refined, rig
 
@@ -21,6 +22,7 @@ FRAME_NS = 33_333_333
 FRAMES = 60
 SOLVED_FROM = 20
 GONE = range(40, 46)
+SECOND_FROM = 10
 MISSING = range(30, 35)
 
 
@@ -40,6 +42,17 @@ def sample() -> Iterator[Message]:
         yield moving_pose(i)
         if i == 10:
             yield Marker(t_ns=t_ns, number=1, text="take 1")
+
+
+def two_people() -> Iterator[Message]:
+    """Yields the sample with a second person, identity 2, a metre beside the first from the tenth pose on."""
+    for message in sample():
+        yield message
+        if isinstance(message, Pose3D) and message.index >= SECOND_FROM:
+            xyz = message.xyz + np.array([1.0, 0.0, 0.0], np.float32)
+            yield replace(message, person=2, xyz=xyz, height_m=1.55, height_assumed=False, tracking=1)
+        elif isinstance(message, Refined2D):
+            yield replace(message, person=2, xy=message.xy + np.float32(50.0))
 
 
 def moving_pose(i: int) -> Message:

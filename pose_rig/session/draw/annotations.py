@@ -1,4 +1,4 @@
-"""2D annotations on the image of a camera: the detections in amber, the refined pose in green.
+"""2D annotations on the image of a camera: the detections in amber, the refined pose in green, or a person's colour.
 
 Frame ``image``, px, rounded to a quarter, which compresses better.
 """
@@ -21,7 +21,6 @@ STEP_PX = 0.25
 RAW, REFINED = (255, 176, 32), (46, 230, 140)  # red, green, blue
 PEOPLE = (REFINED, (84, 160, 255), (255, 94, 140), (186, 122, 255), (70, 226, 255), (255, 240, 96))  # by identity
 RAW_PX, RAW_LINE_PX, REFINED_PX = 5.0, 1.5, 3.0
-_RAW, _REFINED = (Color(r=r / 255, g=g / 255, b=b / 255, a=1.0) for r, g, b in (RAW, REFINED))
 _TRUNK = (
     ("l_shoulder", "r_shoulder"), ("l_hip", "r_hip"), ("l_shoulder", "l_hip"), ("r_shoulder", "r_hip"),
 )  # fmt: skip
@@ -47,18 +46,25 @@ def detections(keypoints: Keypoints2D, when: Timestamp) -> ImageAnnotations:
     bones = landmark_bones(keypoints.landmarks)
     for points, visible in zip(keypoints.xy, (keypoints.score > 0).tolist(), strict=True):
         xy = _rounded(points)
-        _add(out, xy, (k for k, is_visible in enumerate(visible) if is_visible), PointsAnnotation.POINTS, _RAW, RAW_PX)
+        shown = (k for k, is_visible in enumerate(visible) if is_visible)
+        _add(out, xy, shown, PointsAnnotation.POINTS, _colour(RAW), RAW_PX)
         ends = (end for one, other in bones if visible[one] and visible[other] for end in (one, other))
-        _add(out, xy, ends, PointsAnnotation.LINE_LIST, _RAW, RAW_LINE_PX)
+        _add(out, xy, ends, PointsAnnotation.LINE_LIST, _colour(RAW), RAW_LINE_PX)
     return out
 
 
 def refined(pose: Refined2D, when: Timestamp) -> ImageAnnotations:
-    """Returns a camera's refined 2D pose as lines along its bones."""
+    """Returns the refined 2D pose of a person in a camera as lines along its bones."""
     out = ImageAnnotations(timestamp=when)
     ends = (end for bone in BONES for end in bone)
-    _add(out, _rounded(pose.xy), ends, PointsAnnotation.LINE_LIST, _REFINED, REFINED_PX)
+    _add(out, _rounded(pose.xy), ends, PointsAnnotation.LINE_LIST, _colour(person_colour(pose.person)), REFINED_PX)
     return out
+
+
+@lru_cache(maxsize=16)
+def _colour(rgb: tuple[int, int, int]) -> Color:
+    red, green, blue = (value / 255 for value in rgb)
+    return Color(r=red, g=green, b=blue, a=1.0)
 
 
 def _add(

@@ -21,6 +21,7 @@ from foxglove_schemas_protobuf.Vector3_pb2 import Vector3
 from google.protobuf.timestamp_pb2 import Timestamp
 from numpy.typing import NDArray
 
+from pose_rig.session.draw.people import tinted
 from pose_rig.skeleton import BONES, INDEX, J, joint_names, parent_of
 from pose_rig.wire.messages import Pose3D
 from pose_rig.wire.precision import quantize
@@ -58,7 +59,7 @@ def skeleton_bones(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
 def scene(pose: Pose3D, when: Timestamp) -> SceneUpdate:
     """Returns the skeleton: a line per bone and a sphere per joint, transparent where guessed."""
     out = SceneUpdate()
-    template, joints = _template(pose.joints, (pose.score > 0).tobytes())
+    template, joints = _template(pose.joints, (pose.score > 0).tobytes(), pose.person)
     entity = out.entities.add()
     entity.CopyFrom(template)
     entity.timestamp.CopyFrom(when)
@@ -73,9 +74,12 @@ def scene(pose: Pose3D, when: Timestamp) -> SceneUpdate:
     return out
 
 
-def no_person(when: Timestamp) -> SceneUpdate:
-    """Returns the deletion of the skeleton."""
-    return SceneUpdate(deletions=[SceneEntityDeletion(timestamp=when, type=SceneEntityDeletion.ALL)])
+def no_person(when: Timestamp, person: int | None = None) -> SceneUpdate:
+    """Returns the deletion of the skeleton of a person; None: of all."""
+    deletion = SceneEntityDeletion(timestamp=when, type=SceneEntityDeletion.ALL)
+    if person is not None:
+        deletion = SceneEntityDeletion(timestamp=when, type=SceneEntityDeletion.MATCHING_ID, id=f"person {person}")
+    return SceneUpdate(deletions=[deletion])
 
 
 def cloud(pose: Pose3D | None, when: Timestamp) -> PointCloud:
@@ -84,7 +88,7 @@ def cloud(pose: Pose3D | None, when: Timestamp) -> PointCloud:
     if pose is not None:
         points = np.zeros(len(pose.xyz), _POINT)
         points["xyz"] = quantize(pose.xyz, STEP_M)
-        points["rgba"][:, :3] = _colours(pose.joints)
+        points["rgba"][:, :3] = _colours(pose.joints, pose.person)
         points["rgba"][:, 3] = np.where(pose.score > 0, OPAQUE, GUESSED)
     return PointCloud(
         timestamp=when, frame_id=FRAME, pose=_HERE, point_stride=_POINT.itemsize, fields=_FIELDS, data=points.tobytes()
@@ -92,19 +96,23 @@ def cloud(pose: Pose3D | None, when: Timestamp) -> PointCloud:
 
 
 @lru_cache(maxsize=256)
-def _template(joint_set: str, visible: bytes) -> tuple[SceneEntity, NDArray[np.int64]]:
+def _template(joint_set: str, visible: bytes, person: int) -> tuple[SceneEntity, NDArray[np.int64]]:
     """Returns a skeleton without positions (copying one is five times as fast as building it) and their joints.
 
     Args:
         joint_set: The joints.
         visible: (J,) bool, as bytes.
+        person: Identity of the person.
 
     Returns:
         The entity, and the joint of every end of a line, then of every sphere.
     """
     entity = SceneEntity(frame_id=FRAME)
     names = joint_names(joint_set)
-    colours = [(*side_colour(name), OPAQUE if shown else GUESSED) for name, shown in zip(names, visible, strict=True)]
+    colours = [
+        (*tinted(side_colour(name), person), OPAQUE if shown else GUESSED)
+        for name, shown in zip(names, visible, strict=True)
+    ]
     bones = skeleton_bones(names)
     ends, balls = [], []
     for shade in dict.fromkeys(colours):
@@ -119,6 +127,6 @@ def _template(joint_set: str, visible: bytes) -> tuple[SceneEntity, NDArray[np.i
     return entity, np.array(ends + balls)
 
 
-@lru_cache(maxsize=8)
-def _colours(joint_set: str) -> NDArray[np.uint8]:
-    return np.array([side_colour(name) for name in joint_names(joint_set)], np.uint8)
+@lru_cache(maxsize=16)
+def _colours(joint_set: str, person: int) -> NDArray[np.uint8]:
+    return np.array([tinted(side_colour(name), person) for name in joint_names(joint_set)], np.uint8)

@@ -15,6 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from pose_rig.session.draw.annotations import detections, refined
 from pose_rig.session.draw.cameras import calibration, transforms
+from pose_rig.session.draw.people import topic_of
 from pose_rig.session.draw.scene import cloud, no_person, scene
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
 
@@ -29,7 +30,8 @@ class ViewerMessage:
 
     Attributes:
         topic: ``/pose/scene``, ``/pose/points``, ``/camera/<name>/keypoints``, ``/camera/<name>/refined``,
-            ``/camera/<name>/calibration``, ``/tf`` or ``/log``.
+            ``/camera/<name>/calibration``, ``/tf`` or ``/log``; points and refined poses of the second person have
+            ``/2`` after it, and so on.
         unix_ns: Unix time.
         message: The ``foxglove.*`` message.
     """
@@ -48,6 +50,7 @@ class ViewerStream:
 
     def __init__(self, *, with_video: bool) -> None:
         self._interval_2d_ns = MIN_INTERVAL_NS if with_video else MIN_INTERVAL_2D_NS
+        self._people: set[int] = set()  # who is drawn
         self._shown_ns: dict[str, int] = {}
         self._shown: dict[str, object] = {}
 
@@ -62,8 +65,8 @@ class ViewerStream:
                 return self._pose(message, when)
             case Keypoints2D() if self._due(message.topic, message.t_ns, self._interval_2d_ns):
                 return [(f"/camera/{message.camera}/keypoints", detections(message, when))]
-            case Refined2D() if self._due(message.topic, message.t_ns, self._interval_2d_ns):
-                return [(f"/camera/{message.camera}/refined", refined(message, when))]
+            case Refined2D() if self._due(topic_of(message.topic, message.person), message.t_ns, self._interval_2d_ns):
+                return [(topic_of(f"/camera/{message.camera}/refined", message.person), refined(message, when))]
             case RigState():
                 return self._rig(message, when)
             case Health() if self._changed(message.topic, message.error) and message.error:
@@ -71,13 +74,16 @@ class ViewerStream:
         return []
 
     def _pose(self, pose: Pose3D, when: Timestamp) -> Iterator[tuple[str, Protobuf]]:
+        topic = topic_of(pose.topic, pose.person)
         if not pose.tracking:
-            if self._changed(pose.topic, False):
-                yield "/pose/scene", no_person(when)
-                yield "/pose/points", cloud(None, when)
-        elif self._changed(pose.topic, True) | self._due(pose.topic, pose.t_ns):
+            self._people.discard(pose.person)
+            if self._changed(topic, False):
+                yield "/pose/scene", no_person(when, pose.person if self._people else None)
+                yield topic_of("/pose/points", pose.person), cloud(None, when)
+        elif self._changed(topic, True) | self._due(topic, pose.t_ns):
+            self._people.add(pose.person)
             yield "/pose/scene", scene(pose, when)
-            yield "/pose/points", cloud(pose, when)
+            yield topic_of("/pose/points", pose.person), cloud(pose, when)
 
     def _rig(self, rig: RigState, when: Timestamp) -> Iterator[tuple[str, Protobuf]]:
         solved = [camera for camera in rig.cameras if camera.rotation and camera.translation_m and camera.size_px]

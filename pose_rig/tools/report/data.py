@@ -4,7 +4,7 @@ Axes: T poses, F frames of one camera, S states of the rig.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.session.formats.poses import Poses
-from pose_rig.session.formats.poses_file import read_poses
+from pose_rig.session.formats.poses_file import read_people
 from pose_rig.session.reader import Session
 from pose_rig.wire.messages import NO_PERSON, CameraState, Keypoints2D, Pose3D, RigState
 from pose_rig.wire.records import Gap
@@ -78,11 +78,13 @@ class ReportData:
         origin: ``live``, ``files``, ``import``, or ``poses`` for a poses file.
         start_unix_s: Start of the recording; None if unknown.
         duration_s: Its length.
-        poses: The fused poses; None if there are none.
+        poses: The fused poses, of several people those of the first; None if there are none.
         poses_s: (T,) their times.
         cameras: The cameras.
         markers: Time and text of the markers that the user set.
         notes: What is missing in the file, and the note of the rig at the end.
+        others: Poses of further people and (T,) their times, in the order of their identities.
+        whose: What titles end with where there are several people; empty otherwise.
     """
 
     name: str
@@ -94,6 +96,18 @@ class ReportData:
     cameras: tuple[CameraTrack, ...] = ()
     markers: tuple[tuple[float, str], ...] = ()
     notes: tuple[str, ...] = ()
+    others: tuple[tuple[Poses, Floats], ...] = ()
+    whose: str = ""
+
+    def people(self) -> list["ReportData"]:
+        """Returns the data of each person who has poses; of one person these data themselves."""
+        if self.poses is None or not self.others:
+            return [self]
+        every = ((self.poses, self.poses_s), *self.others)
+        return [
+            replace(self, poses=poses, poses_s=poses_s, others=(), whose=f" of person {poses.person + 1}")
+            for poses, poses_s in every
+        ]
 
     @property
     def tracked_poses(self) -> Poses | None:
@@ -107,14 +121,18 @@ def poses_file_data(path: Path) -> ReportData:
     Raises:
         SourceError: The file cannot be read.
     """
-    poses = read_poses(path)
-    return ReportData(path.name, "poses", None, float(poses.t_s[-1]) if len(poses) else 0.0, poses, poses.t_s)
+    people = read_people(path)
+    start_ns = min((int(poses.t_ns[0]) for poses in people if len(poses)), default=0)
+    first, *others = ((poses, _seconds(poses.t_ns, start_ns)) for poses in people)
+    duration_s = max((float(poses_s[-1]) for _, poses_s in (first, *others) if len(poses_s)), default=0.0)
+    return ReportData(path.name, "poses", None, duration_s, *first, others=tuple(others))
 
 
 def session_data(session: Session) -> ReportData:
     """Returns the data of a session."""
     start_ns = session.start_unix_ns - session.info.unix_from_rig_ns
-    poses = session.poses() if session.topics.get(Pose3D.TOPIC) else None
+    people = session.people() if session.topics.get(Pose3D.TOPIC) else []
+    poses = people[0] if people else None
     states = session.rig_states()
     gaps = session.gaps()
     return ReportData(
@@ -127,6 +145,7 @@ def session_data(session: Session) -> ReportData:
         cameras=tuple(_camera(session, name, states, gaps, start_ns) for name in session.cameras),
         markers=tuple(((marker.t_ns - start_ns) * 1e-9, marker.text) for marker in session.markers()),
         notes=(*session.warnings, *(state.note for state in states[-1:] if state.note)),
+        others=tuple((one, _seconds(one.t_ns, start_ns)) for one in people[1:]),
     )
 
 

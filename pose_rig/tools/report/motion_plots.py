@@ -9,6 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from pose_rig.arrays import Floats
 from pose_rig.session.formats.joint_angles import ANGLES, LIMBS, SIDES, angle_deg, limb_m, variation_percent
 from pose_rig.session.formats.poses import Poses
 from pose_rig.tools.report import plot_style as style
@@ -22,7 +23,8 @@ MIN_LENGTH_RANGE = 0.05  # share of the median length
 def trajectory_plot(data: ReportData, poses: Poses, joints: Sequence[str]) -> Figure:
     """Returns x, y and z of some joints over time."""
     figure, rows = style.page(
-        "Joints", "x right of camera 0's view, y up, z towards camera 0; m. Before the rig is solved the pelvis stays "
+        f"Joints{data.whose}",
+        "x right of camera 0's view, y up, z towards camera 0; m. Before the rig is solved the pelvis stays "
         "above the origin.", [1.5, 1.5, 1.5],
     )  # fmt: skip
     palette = colormaps["tab10"] if len(joints) <= 10 else colormaps["tab20"]
@@ -40,7 +42,8 @@ def trajectory_plot(data: ReportData, poses: Poses, joints: Sequence[str]) -> Fi
 def angle_plot(data: ReportData, poses: Poses) -> Figure:
     """Returns the angles of knees, hips, elbows and shoulders over time."""
     figure, rows = style.page(
-        "Joint angles", "Flexion: 0° = straight or standing. Shoulder: 0° = the arm hangs, 180° = it points up.",
+        f"Joint angles{data.whose}",
+        "Flexion: 0° = straight or standing. Shoulder: 0° = the arm hangs, 180° = it points up.",
         [1.15] * len(ANGLES),
     )  # fmt: skip
     for axes, name in zip(rows, ANGLES, strict=True):
@@ -56,7 +59,8 @@ def angle_plot(data: ReportData, poses: Poses) -> Figure:
 def limb_length_plot(data: ReportData, poses: Poses) -> Figure:
     """Returns each limb's length over its median; bones are rigid, so all variation is error."""
     figure, rows = style.page(
-        "Bone lengths", "Length over its median. Bones are rigid, so all variation is error; in brackets the "
+        f"Bone lengths{data.whose}",
+        "Length over its median. Bones are rigid, so all variation is error; in brackets the "
         "coefficient of variation.", [1.0] * len(LIMBS),
     )  # fmt: skip
     largest = MIN_LENGTH_RANGE
@@ -77,30 +81,42 @@ def limb_length_plot(data: ReportData, poses: Poses) -> Figure:
     return figure
 
 
-def top_view(data: ReportData, poses: Poses) -> Figure:
-    """Returns the path of the pelvis on the floor, and the cameras; only where the rig was solved."""
+def top_view(data: ReportData) -> Figure:
+    """Returns the paths of the pelvis of all people on the floor, and the cameras; only where the rig was solved."""
+    people = data.people()
+    how = "from dark (early) to bright (late)" if len(people) == 1 else "of each person in a colour"
     figure, (axes,) = style.page(
-        "Top view", "Path of the pelvis while the rig was solved, from dark (early) to bright (late), and the last "
-        "positions of the cameras.", [5.2],
-    )  # fmt: skip
-    path_m = poses.joint("pelvis")[:, [0, 2]].astype(np.float64)
-    path_m[poses.mode != "solved"] = np.nan
+        "Top view", f"Path of the pelvis while the rig was solved, {how}, and the last positions of the cameras.", [5.2]
+    )
+    paths_m = [_path_m(one.poses) for one in people if one.poses is not None]
     axes.set_aspect("equal", adjustable="datalim")
     axes.yaxis.set_inverted(True)
     for number, camera in enumerate(data.cameras):
         _draw_camera(axes, camera, style.CAMERA_COLOURS(number % 10))
-    if not np.isfinite(path_m).any():
+    if not any(np.isfinite(path_m).any() for path_m in paths_m):
         style.empty_note(axes, "The rig was never solved, so positions in the room are unknown.")
         return figure
-    segments = np.stack([path_m[:-1], path_m[1:]], 1)
-    path = LineCollection(list(segments), cmap="viridis", norm=Normalize(0, data.duration_s), linewidths=1.6)
-    path.set_array(data.poses_s[:-1])
-    axes.add_collection(path)
+    if len(people) == 1:
+        segments = np.stack([paths_m[0][:-1], paths_m[0][1:]], 1)
+        path = LineCollection(list(segments), cmap="viridis", norm=Normalize(0, data.duration_s), linewidths=1.6)
+        path.set_array(data.poses_s[:-1])
+        axes.add_collection(path)
+    for one, path_m in zip(people, paths_m, strict=True) if len(people) > 1 else ():
+        name = one.whose.removeprefix(" of ")
+        axes.plot(*path_m.T, color=style.person_colour(one.poses), linewidth=1.6, label=name)
+    style.legend(axes)
     axes.plot(0, 0, marker="+", markersize=12, color=style.GREY)
     axes.autoscale_view()
     axes.margins(0.12)
     style.label(axes, "z, m (down is towards camera 0)", "x, m")
     return figure
+
+
+def _path_m(poses: Poses) -> Floats:
+    """Returns (T,2) m, x and z of the pelvis; NaN where the rig was not solved."""
+    path_m = poses.joint("pelvis")[:, [0, 2]].astype(np.float64)
+    path_m[poses.mode != "solved"] = np.nan
+    return np.asarray(path_m)
 
 
 def _draw_camera(axes: Axes, camera: CameraTrack, colour: tuple[float, ...]) -> None:

@@ -66,20 +66,22 @@ def write_report(data: ReportData, path: Path, joints: Sequence[str] = DEFAULT_J
 
 def _plots(data: ReportData, joints: Sequence[str]) -> Iterator[Figure]:
     """Yields the plots for which there are data."""
-    poses = data.tracked_poses
-    if data.cameras or poses:
+    people = [(one, poses) for one in data.people() if (poses := one.tracked_poses) is not None]
+    if data.cameras or people:
         yield timeline(data)
     if data.cameras:
         yield camera_plot(data)
-    if poses is None:
-        return
-    for figure in (latency_plot(data, poses), reprojection_error_plot(data, poses)):
-        if figure is not None:
+    for one, poses in people[:1]:
+        if (figure := latency_plot(one, poses)) is not None:
             yield figure
-    yield trajectory_plot(data, poses, joints)
-    yield angle_plot(data, poses)
-    yield limb_length_plot(data, poses)
-    yield top_view(data, poses)
+    for one, poses in people:
+        if (figure := reprojection_error_plot(one, poses)) is not None:
+            yield figure
+        yield trajectory_plot(one, poses, joints)
+        yield angle_plot(one, poses)
+        yield limb_length_plot(one, poses)
+    if people:
+        yield top_view(data)
 
 
 def _html(data: ReportData, figures: Iterator[Figure]) -> str:

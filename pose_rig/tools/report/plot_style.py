@@ -11,18 +11,25 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from pose_rig.arrays import Floats
+from pose_rig.session.formats.poses import Poses
 
 WIDTH_IN, DPI = 11.0, 120
 LEFT_IN, RIGHT_IN = 0.95, 0.35
 TITLE_IN, BELOW_IN, BETWEEN_IN = 0.62, 0.55, 0.3
 CAMERA_COLOURS = colormaps["tab10"]
 RIGHT_COLOUR, LEFT_COLOUR, PERSON_COLOUR = "#d9483b", "#2f7de1", "#5b6470"
+PEOPLE_COLOURS = ("#0b736e", "#2a5fb8", "#a82e7c", "#5c7a0e", "#6546b8", "#a04a24")
 MODE_COLOURS = {"cold": "#b8c4d6", "settled": "#f2c14e", "solved": "#4fae72"}
 INK, GREY, GRID, GAP_COLOUR = "#20242b", "#7b838f", "#e6e9ee", "#c8322b"
 MINUTES_FROM_S = 180.0
 MAX_LINE_POINTS = 20_000  # more would fall on the same pixels
 LEGEND_COLUMNS = 8
 MAX_LINE_GAP_S = 0.5  # lines are interrupted in longer gaps
+
+
+def person_colour(poses: Poses | None) -> str:
+    """Returns the colour of the person of some poses."""
+    return PEOPLE_COLOURS[(poses.person if poses is not None else 0) % len(PEOPLE_COLOURS)]
 
 
 def page(title: str, note: str, heights_in: Sequence[float], columns: int = 1) -> tuple[Figure, list[Axes]]:

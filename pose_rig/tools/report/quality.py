@@ -40,8 +40,24 @@ class CameraQuality(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
+class PersonQuality(msgspec.Struct, frozen=True, kw_only=True):
+    """The quality of one of several people; figures as in `Quality`, ``tracked`` of all time steps of the take.
+
+    Attributes:
+        person: Identity.
+    """
+
+    person: int
+    tracked: float
+    residual_px: float | None = None
+    bone_variation_percent: float | None = None
+    joint_sd_mm: float | None = None
+    height_m: float
+    height_assumed: bool
+
+
 class Quality(msgspec.Struct, frozen=True, kw_only=True):
-    """The quality of a take. What is not known is None.
+    """The quality of a take, of several people that of the first. What is not known is None.
 
     Attributes:
         duration_s: Length of the take.
@@ -58,6 +74,7 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
         height_assumed: Whether it was assumed rather than given.
         cameras: The cameras.
         warnings: What a person should know, one sentence each.
+        people: Each of several people; unset if there is one.
     """
 
     duration_s: float = 0.0
@@ -74,10 +91,12 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     height_assumed: bool = True
     cameras: tuple[CameraQuality, ...] = ()
     warnings: tuple[str, ...] = ()
+    people: tuple[PersonQuality, ...] | msgspec.UnsetType = msgspec.UNSET
 
     def sentence(self) -> str:
         """Returns the most important figures in one line."""
         facts = [
+            f"{len(self.people)} people" if self.people is not msgspec.UNSET else "",
             "not solved" if self.solved_after_s is None else f"solved after {self.solved_after_s:.1f} s",
             f"tracked {100 * self.tracked:.0f} % of the time",
             "" if self.residual_px is None else f"residual {self.residual_px:.1f} px",
@@ -109,6 +128,24 @@ def quality_of(data: ReportData) -> Quality:
         height_assumed=poses.height_assumed,
         cameras=cameras,
         warnings=tuple(_warnings(data, poses, cameras)),
+        people=_people(data) if data.others else msgspec.UNSET,
+    )
+
+
+def _people(data: ReportData) -> tuple[PersonQuality, ...]:
+    people = [one.poses for one in data.people() if one.poses is not None]
+    steps = max(len(np.unique(np.concatenate([poses.t_ns for poses in people]))), 1)
+    return tuple(
+        PersonQuality(
+            person=poses.person,
+            tracked=float(poses.tracked.sum()) / steps,
+            residual_px=_percentile(residuals_px(poses), 50),
+            bone_variation_percent=_bone_variation(poses),
+            joint_sd_mm=_percentile(1e3 * poses.sd_m[:, :J], 50),
+            height_m=poses.height_m,
+            height_assumed=poses.height_assumed,
+        )
+        for poses in people
     )
 
 

@@ -28,8 +28,10 @@ FRAMES_ALPHA = 0.45  # so that gaps stand out
 
 
 def timeline(data: ReportData) -> Figure:
-    """Returns one row each for the mode, for the person, and for the frames of every camera."""
-    rows = ["mode", "person", *(camera.name for camera in data.cameras)]
+    """Returns one row each for the mode, for every person, and for the frames of every camera."""
+    people = data.people()
+    names = ["person"] if len(people) == 1 else [one.whose.removeprefix(" of ") for one in people]
+    rows = ["mode", *names, *(camera.name for camera in data.cameras)]
     note = "Mode of the rig, when a person was tracked, when cameras delivered frames; red: frames are missing."
     figure, (axes,) = style.page("Timeline", note, [ROW_IN * len(rows) + 0.25])
     if data.poses is not None:
@@ -42,11 +44,11 @@ def timeline(data: ReportData) -> Figure:
                 data.poses_s[min(b, last)],
                 style.MODE_COLOURS.get(mode, style.GREY),
             )
-        for a, b, tracked in spans(data.poses.tracked.astype(str)):
-            if tracked == "True":
-                _bar(axes, 1, data.poses_s[a], data.poses_s[min(b, last)], style.PERSON_COLOUR)
-    for row, camera in enumerate(data.cameras, 2):
-        _camera_row(axes, row, camera, style.CAMERA_COLOURS((row - 2) % 10), data.duration_s)
+    for row, one in enumerate(people, 1):
+        colour = style.PERSON_COLOUR if len(people) == 1 else style.person_colour(one.poses)
+        _person_row(axes, row, one, colour)
+    for number, camera in enumerate(data.cameras):
+        _camera_row(axes, 1 + len(people) + number, camera, style.CAMERA_COLOURS(number % 10), data.duration_s)
     for at_s, text in data.markers:
         axes.axvline(at_s, color=style.INK, linewidth=0.9, linestyle=(0, (1, 2)))
         style.annotate(axes, shown(text), (at_s, -0.62), (3, 0), va="bottom", parse_math=False)
@@ -66,6 +68,15 @@ def spans(values: NDArray[np.str_]) -> list[tuple[int, int, str]]:
         return []
     cuts = [0, *(np.flatnonzero(values[1:] != values[:-1]) + 1).tolist(), len(values)]
     return [(a, b, str(values[a])) for a, b in pairwise(cuts)]
+
+
+def _person_row(axes: Axes, row: int, data: ReportData, colour: str) -> None:
+    if data.poses is None:
+        return
+    last = len(data.poses) - 1
+    for a, b, tracked in spans(data.poses.tracked.astype(str)):
+        if tracked == "True":
+            _bar(axes, row, data.poses_s[a], data.poses_s[min(b, last)], colour)
 
 
 def _camera_row(axes: Axes, row: int, camera: CameraTrack, colour: tuple[float, ...], duration_s: float) -> None:
@@ -134,7 +145,7 @@ def reprojection_error_plot(data: ReportData, poses: Poses) -> Figure | None:
     if not np.nansum(poses.residual_px[:, :J]) > 0:
         return None
     note = "Distance of the detections from the fused pose, mean of the visible joints: percentiles."
-    figure, (axes,) = style.page("Reprojection error", note, [1.4])
+    figure, (axes,) = style.page(f"Reprojection error{data.whose}", note, [1.4])
     _percentile_lines(axes, data, residuals_px(poses))
     axes.set_ylim(bottom=0)
     style.label(axes, "px")

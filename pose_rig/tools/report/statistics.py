@@ -31,16 +31,40 @@ def session_statistics(data: ReportData) -> list[tuple[str, str]]:
 
 
 def _pose_statistics(data: ReportData, poses: Poses) -> Iterator[tuple[str, str]]:
+    people = data.people()
     yield "poses", f"{len(poses)}, {poses.rate_hz:g} per second"
-    yield "person tracked", f"{100 * poses.tracked.mean():.0f} % of the time"
+    if len(people) == 1:
+        yield "person tracked", f"{100 * poses.tracked.mean():.0f} % of the time"
     yield "rig", _modes(data, poses)
-    yield "body height", f"{poses.height_m:.2f} m" + (", assumed" if poses.height_assumed else "")
+    if len(people) == 1:
+        yield "body height", f"{poses.height_m:.2f} m" + (", assumed" if poses.height_assumed else "")
     if data.origin == "live" and poses.age_ns.any():
         median, high = np.percentile(poses.age_ns * 1e-6, (50, 95))
         yield "latency", f"{median:.0f} ms, 95 % below {high:.0f} ms"
+    if len(people) > 1:
+        yield "people", str(len(people))
+        known = [(one.whose.removeprefix(" of "), one.poses) for one in people if one.poses is not None]
+        steps = len(np.unique(np.concatenate([one.t_ns for _, one in known])))
+        yield from ((name, _person(one, steps)) for name, one in known)
+    elif (variation := _bone_variation(poses)) is not None:
+        yield "bone lengths", f"vary by {variation[0]:.1f} % (median of {variation[1]} limbs)"
+
+
+def _person(poses: Poses, steps: int) -> str:
+    """Returns the statistics of one of several people over so many time steps."""
+    facts = [f"tracked {100 * poses.tracked.sum() / steps:.0f} % of the time", f"{poses.height_m:.2f} m"]
+    if poses.height_assumed:
+        facts[1] += " assumed"
+    if (variation := _bone_variation(poses)) is not None:
+        facts.append(f"bones vary by {variation[0]:.1f} %")
+    return ", ".join(facts)
+
+
+def _bone_variation(poses: Poses) -> tuple[float, int] | None:
+    """Returns the median variation of the limbs' lengths, %, and how many limbs there are; None without any."""
     variations = [variation_percent(limb_m(poses, limb, side)) for limb in LIMBS for side in SIDES]
-    if (limbs := np.isfinite(variations).sum()) > 0:
-        yield "bone lengths", f"vary by {np.nanmedian(variations):.1f} % (median of {limbs} limbs)"
+    limbs = int(np.isfinite(variations).sum())
+    return (float(np.nanmedian(variations)), limbs) if limbs else None
 
 
 def _modes(data: ReportData, poses: Poses) -> str:

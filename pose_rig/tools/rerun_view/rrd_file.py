@@ -46,20 +46,21 @@ def write_rrd(session: Session, path: Path) -> set[str]:
 
 def _log_session(session: Session, stream: rr.RecordingStream) -> tuple[set[str], dict[str, tuple[int, int]]]:
     """Logs a session, and returns the formats of its images and the image size of each camera."""
-    poses = session.poses() if session.topics.get(Pose3D.TOPIC) else None
+    people = session.people() if session.topics.get(Pose3D.TOPIC) else []
     states = session.rig_states()
     detected = [camera for camera in session.cameras if session.topics.get(Keypoints2D.TOPIC + camera)]
     start_ns = session.start_unix_ns - session.info.unix_from_rig_ns
-    timed = TimedStream(stream, start_ns, _frames_ns(session, poses, detected))
+    timed = TimedStream(stream, start_ns, _frames_ns(session, people, detected))
     timed.log_static("/", rr.ViewCoordinates.RIGHT_HAND_Y_UP)
-    if poses is not None:
+    for poses in people:
         spatial.log_person(poses, timed)
         time_series.log_quality(poses, timed)
     time_series.log_agreement(states, session.cameras, timed)
     time_series.log_events(session, states, timed)
     formats = set[str]()
     for camera in session.cameras:
-        spatial.log_refined(camera, session.refined(camera), timed)
+        for refined in session.refined_people(camera):
+            spatial.log_refined(camera, refined, timed)
         formats |= spatial.log_images(session, camera, timed)
     sizes = {}
     for camera in detected:
@@ -70,10 +71,10 @@ def _log_session(session: Session, stream: rr.RecordingStream) -> tuple[set[str]
     return formats, sizes
 
 
-def _frames_ns(session: Session, poses: Poses | None, detected: Sequence[str]) -> NDArray[np.int64]:
+def _frames_ns(session: Session, people: Sequence[Poses], detected: Sequence[str]) -> NDArray[np.int64]:
     """Returns the times of the numbered frames: of the poses, or of the first camera with detections."""
-    if poses is not None:
-        return poses.t_ns
+    if people:
+        return np.unique(np.concatenate([poses.t_ns for poses in people]))
     return session.keypoints(detected[0]).t_ns if detected else np.zeros(0, np.int64)
 
 

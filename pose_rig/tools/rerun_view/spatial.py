@@ -2,10 +2,10 @@
 
 | entity | content |
 |---|---|
-| ``person``, ``person/bones`` | joints and bones |
+| ``person``, ``person/bones`` | joints and bones of the first person; ``person/2`` of the second, and so on |
 | ``cameras/<name>`` | pose and lens of a solved camera |
 | ``cameras/<name>/video`` or ``…/image`` | its images: H.264 or JPEG |
-| ``cameras/<name>/detections``, ``…/limbs``, ``…/refined`` | 2D poses over the images |
+| ``cameras/<name>/detections``, ``…/limbs``, ``…/refined`` | 2D poses over the images; ``…/refined/2`` of the second |
 
 Data are logged in columns: logged one by one, an hour would take minutes. Axes: T rows, P people, K landmarks,
 J joints, B bones.
@@ -19,7 +19,8 @@ import numpy as np
 import rerun as rr
 from numpy.typing import NDArray
 
-from pose_rig.session.draw.annotations import RAW, REFINED, landmark_bones
+from pose_rig.session.draw.annotations import RAW, landmark_bones, person_colour
+from pose_rig.session.draw.people import tinted, topic_of
 from pose_rig.session.draw.scene import side_colour, skeleton_bones
 from pose_rig.session.formats.message_arrays import CameraKeypoints, CameraRefined
 from pose_rig.session.formats.poses import Poses
@@ -46,26 +47,28 @@ def camera_path(camera: str, *parts: str) -> str:
 
 
 def log_person(poses: Poses, timed: TimedStream) -> None:
-    """Logs the person: detected joints bright, others dim; nothing while no person is tracked."""
-    colours = np.array([side_colour(name) for name in poses.joints])
+    """Logs a person: detected joints bright, others dim; nothing while they are not tracked."""
+    path = topic_of("person", poses.person)
+    colours = np.array([tinted(side_colour(name), poses.person) for name in poses.joints])
     bones = np.array(skeleton_bones(poses.joints))
     names = [rr.AnnotationInfo(i, name, tuple(colours[i].tolist())) for i, name in enumerate(poses.joints)]
-    classes = rr.AnnotationContext([rr.ClassDescription(info=(PERSON, "person"), keypoint_annotations=names)])
+    info = (PERSON, f"person {poses.person + 1}" if poses.person else "person")
+    classes = rr.AnnotationContext([rr.ClassDescription(info=info, keypoint_annotations=names)])
     style = rr.Points3D.from_fields(
         radii=JOINT_RADIUS_M, class_ids=PERSON, keypoint_ids=list(range(len(names))), show_labels=False
     )
-    timed.log_static("person", classes, style)
-    timed.log_static("person/bones", rr.LineStrips3D.from_fields(radii=BONE_RADIUS_M))
+    timed.log_static(path, classes, style)
+    timed.log_static(f"{path}/bones", rr.LineStrips3D.from_fields(radii=BONE_RADIUS_M))
     for rows in _chunks(poses.t_ns):
         tracked = poses.tracked[rows]
         xyz, score = poses.xyz[rows][tracked], poses.score[rows][tracked]
         shades = (np.where(score[..., None] > 0, 1.0, UNSEEN_BRIGHTNESS) * colours).astype(np.uint8)
         joints = rr.Points3D.columns(positions=xyz.reshape(-1, 3), colors=shades.reshape(-1, 3))
-        timed.send("person", poses.t_ns[rows], joints.partition(tracked * len(colours)))
+        timed.send(path, poses.t_ns[rows], joints.partition(tracked * len(colours)))
         lines = rr.LineStrips3D.columns(
             strips=xyz[:, bones].reshape(-1, 2, 3), colors=shades[:, bones[:, 1]].reshape(-1, 3)
         )
-        timed.send("person/bones", poses.t_ns[rows], lines.partition(tracked * len(bones)))
+        timed.send(f"{path}/bones", poses.t_ns[rows], lines.partition(tracked * len(bones)))
 
 
 def log_cameras(states: Sequence[RigState], sizes: Mapping[str, tuple[int, int]], timed: TimedStream) -> None:
@@ -122,9 +125,10 @@ def log_detections(keypoints: CameraKeypoints, timed: TimedStream) -> None:
 
 
 def log_refined(camera: str, refined: CameraRefined, timed: TimedStream) -> None:
-    """Logs a camera's refined 2D pose."""
-    path = camera_path(camera, "refined")
-    timed.log_static(path, rr.LineStrips2D.from_fields(colors=REFINED, radii=rr.Radius.ui_points(REFINED_RADIUS_PX)))
+    """Logs the refined 2D pose of a person in a camera."""
+    path = topic_of(camera_path(camera, "refined"), refined.person)
+    colour = person_colour(refined.person)
+    timed.log_static(path, rr.LineStrips2D.from_fields(colors=colour, radii=rr.Radius.ui_points(REFINED_RADIUS_PX)))
     for rows in _chunks(refined.t_ns):
         lines = rr.LineStrips2D.columns(strips=refined.xy[rows][:, np.array(BONES)].reshape(-1, 2, 2))
         timed.send(path, refined.t_ns[rows], lines.partition([len(BONES)] * len(rows)))

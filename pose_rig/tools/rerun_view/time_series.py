@@ -3,7 +3,7 @@
 | entity | content |
 |---|---|
 | ``agreement/<name>`` | agreement of a camera with the others, 0–1 |
-| ``reprojection_error`` | mean distance of the detections from the pose, px |
+| ``reprojection_error`` | mean distance of the detections from the pose, px; ``…/2`` of the second person |
 | ``latency`` | age of the poses, ms |
 | ``mode`` | 0 cold, 1 settled, 2 solved |
 | ``log`` | modes, notes, markers, gaps and errors as text |
@@ -15,6 +15,8 @@ import numpy as np
 import rerun as rr
 from numpy.typing import NDArray
 
+from pose_rig.session.draw.annotations import person_colour
+from pose_rig.session.draw.people import topic_of
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.formats.poses_writer import MODES
 from pose_rig.session.reader import Session
@@ -38,10 +40,14 @@ def log_agreement(states: Sequence[RigState], cameras: Sequence[str], timed: Tim
 
 
 def log_quality(poses: Poses, timed: TimedStream) -> None:
-    """Logs reprojection error, latency and mode of the poses."""
-    tracked = poses.tracked
+    """Logs the reprojection error of a person, and of the first one latency and mode of the poses, too."""
+    tracked, person = poses.tracked, poses.person
     error_px = poses.residual_px[:, :J].mean(1)
-    _log_series("reprojection_error", "detections to pose, px", poses.t_ns[tracked], error_px[tracked], timed)
+    path, colour = topic_of("reprojection_error", person), person_colour(person) if person else LINE_COLOUR
+    name = "detections to pose, px" + (f", person {person + 1}" if person else "")
+    _log_series(path, name, poses.t_ns[tracked], error_px[tracked], timed, colour)
+    if person:
+        return
     _log_series("latency", "age of poses, ms", poses.t_ns, poses.age_ns * 1e-6, timed)
     modes = np.array([MODES.index(mode) for mode in poses.mode.tolist()], np.float64)
     _log_series("mode", "0 cold, 1 settled, 2 solved", poses.t_ns, modes, timed)

@@ -10,7 +10,7 @@ from pose_rig.errors import PoseRigError
 from pose_rig.session.convert import ENDINGS, Format, convert
 from pose_rig.session.convert_source import ConvertOptions
 from pose_rig.session.formats.poses import Poses
-from pose_rig.session.formats.poses_file import read_poses
+from pose_rig.session.formats.poses_file import read_people
 from pose_rig.session.overlay_video import ShowFrames, write_overlay
 from pose_rig.session.reader import Session
 from pose_rig.tools.report.data import ReportData, session_data
@@ -81,7 +81,14 @@ def take_data(folder: Path, name: str) -> ReportData:
         data = session_data(session)
     if data.poses is None:
         return replace(data, name=name)
-    return replace(data, name=name, poses=_with_residuals(read_poses(folder / POSES), data.poses))
+    first, *others = read_people(folder / POSES)
+    recorded = {poses.person: (poses, poses_s) for poses, poses_s in data.others if len(data.poses)}
+    smoothed = tuple(
+        (_with_residuals(one, recorded[one.person][0]), (one.t_ns - data.poses.t_ns[0]) * 1e-9 + data.poses_s[0])
+        for one in others
+        if one.person in recorded
+    )
+    return replace(data, name=name, poses=_with_residuals(first, data.poses), others=smoothed)
 
 
 def _with_residuals(saved: Poses, recorded: Poses) -> Poses:

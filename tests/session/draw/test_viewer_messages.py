@@ -7,12 +7,14 @@ import msgspec
 import numpy as np
 import pytest
 from foxglove_schemas_protobuf.ImageAnnotations_pb2 import ImageAnnotations
+from foxglove_schemas_protobuf.SceneEntityDeletion_pb2 import SceneEntityDeletion
 from foxglove_schemas_protobuf.SceneUpdate_pb2 import SceneUpdate
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 from mcap.reader import make_reader
 from mcap.writer import Writer
+from msgspec.structs import replace
 
 from pose_rig.geometry import quaternion
 from pose_rig.session.draw.annotations import landmark_bones
@@ -224,6 +226,31 @@ def test_a_reader_without_foxglove_schemas_reads_the_file() -> None:
         *("/pose/scene", "/pose/points", "/tf", "/log", "/camera/cam0/refined"),
         *(f"/camera/cam{i}/{what}" for i in range(2) for what in ("keypoints", "calibration")),
     }
+
+
+def test_several_people_are_drawn_and_removed_one_by_one() -> None:
+    both = [pose(0), pose(0, person=1)]
+    shown = drawn([*both, pose(FRAME_NS, tracking=0), pose(FRAME_NS, person=1)])
+    scenes = [each.message for each in shown if each.topic == "/pose/scene"]
+    assert [entity.id for each in scenes for entity in each.entities] == ["person 0", "person 1", "person 1"]
+    first, second = (scenes[i].entities[0].lines[0].color for i in range(2))
+    assert (first.r, first.g, first.b) != (second.r, second.g, second.b)
+    (deletion,) = [one for each in scenes for one in each.deletions]
+    assert (deletion.type, deletion.id) == (SceneEntityDeletion.MATCHING_ID, "person 0")
+    points = [each.topic for each in shown if each.topic.startswith("/pose/points")]
+    assert points == ["/pose/points", "/pose/points/2", "/pose/points", "/pose/points/2"]
+    (last,) = [
+        one for each in drawn([*both, pose(1, tracking=0), pose(1, 0, person=1)]) if each.topic == "/pose/scene"
+        for one in each.message.deletions if one.type == SceneEntityDeletion.ALL
+    ]  # fmt: skip
+    assert last.id == ""
+
+
+def test_refined_poses_of_several_people_have_topics_and_colours() -> None:
+    shown = drawn([refined(0), replace(refined(0), person=1), replace(refined(1), person=1)])
+    assert [each.topic for each in shown] == ["/camera/cam0/refined", "/camera/cam0/refined/2"]
+    colours = [each.message.points[0].outline_color for each in shown]
+    assert colours[0].r != colours[1].r
 
 
 def test_a_schema_has_every_file_it_needs_once_and_in_order() -> None:

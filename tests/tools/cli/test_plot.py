@@ -18,10 +18,20 @@ from pose_rig.tools.report.data import CameraTrack, ReportData, poses_file_data,
 from pose_rig.tools.report.motion_plots import top_view, trajectory_plot
 from pose_rig.tools.report.page import write_report
 from pose_rig.tools.report.plot_style import DPI, GAP_COLOUR, WIDTH_IN
-from pose_rig.tools.report.rig_plots import binned_percentiles, latency_plot, spans
+from pose_rig.tools.report.rig_plots import binned_percentiles, latency_plot, spans, timeline
 from pose_rig.tools.report.statistics import camera_statistics, session_statistics
 from tests.session.drawable import POSITION_M, pose
-from tests.tools.sessions import FRAME_NS, FRAMES, GONE, imported, sample, unsolved, write_session
+from tests.tools.sessions import (
+    FRAME_NS,
+    FRAMES,
+    GONE,
+    SECOND_FROM,
+    imported,
+    sample,
+    two_people,
+    unsolved,
+    write_session,
+)
 
 FRAME_S = FRAME_NS * 1e-9
 
@@ -108,10 +118,41 @@ def test_plots_without_data_are_left_out(messages: object, pictures: int, text: 
 def test_a_rig_that_is_never_solved_is_reported(tmp_path: Path) -> None:
     data = data_of(write_session(tmp_path / "S.mcap", [pose(i * FRAME_NS, mode="cold", index=i) for i in range(3)]))
     assert data.poses is not None
-    figure = top_view(data, data.poses)
+    figure = top_view(data)
     assert [text.get_text() for text in figure.axes[0].texts] == [
         "The rig was never solved, so positions in the room are unknown."
     ]
+
+
+def test_a_report_shows_every_person(tmp_path: Path) -> None:
+    path = write_session(tmp_path / "S.mcap", two_people())
+    data = data_of(path)
+    write_report(data, tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text("utf-8")
+    assert page.count("<img") == 8 + 4  # and error, joints, angles and bones of the second person
+    figures = dict(session_statistics(data))
+    assert figures["people"] == "2"
+    assert figures["person 1"] == "tracked 90 % of the time, 1.70 m assumed, bones vary by 0.0 %"
+    assert figures["person 3"] == "tracked 83 % of the time, 1.55 m, bones vary by 0.0 %"
+    first, second = data.people()
+    assert (first.whose, second.whose, second.others) == (" of person 1", " of person 3", ())
+    assert second.poses_s[0] == pytest.approx(SECOND_FROM * FRAME_NS * 1e-9)
+    assert [one.get_text() for one in timeline(data).axes[0].get_yticklabels()] == [
+        "mode", "person 1", "person 3", "cam0", "cam1"
+    ]  # fmt: skip
+    paths = [one for one in top_view(data).axes[0].get_lines() if str(one.get_label()).startswith("person")]
+    assert [one.get_label() for one in paths] == ["person 1", "person 3"]
+    away_m = np.nanmean(np.asarray(paths[1].get_xdata())) - np.nanmean(np.asarray(paths[0].get_xdata()))
+    assert away_m == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_poses_file_of_two_people_is_reported(tmp_path: Path) -> None:
+    with Session(write_session(tmp_path / "S.mcap", two_people())) as opened:
+        write_poses(tmp_path / "poses.npz", opened.people())
+    data = poses_file_data(tmp_path / "poses.npz")
+    assert [one.poses.person for one in data.people() if one.poses] == [0, 2]
+    assert data.others[0][1][0] == pytest.approx(SECOND_FROM * FRAME_NS * 1e-9)
+    write_report(data, tmp_path / "r.png", ["head"])
 
 
 def test_a_poses_file_is_reported_too(session: Path, tmp_path: Path) -> None:

@@ -20,10 +20,12 @@ from tests.tools.sessions import (
     FRAMES,
     GONE,
     MISSING,
+    SECOND_FROM,
     SOLVED_FROM,
     START_NS,
     imported,
     sample,
+    two_people,
     unsolved,
     write_session,
 )  # fmt: skip
@@ -88,6 +90,19 @@ def test_joints_and_bones_are_logged_while_a_person_is_tracked(logged: Logged) -
     names = str(logged.columns["/person"]["AnnotationContext:context"])
     assert "l_wrist" in names
     assert "left_thumb" in names
+
+
+def test_several_people_are_logged(tmp_path: Path) -> None:
+    with Session(write_session(tmp_path / "S.mcap", two_people())) as opened:
+        rerun_file.write_rrd(opened, tmp_path / "S.rrd")
+    logged = Logged(tmp_path / "S.rrd")
+    joints = [row for row in logged.arrays("/person/3", "Points3D:positions") if row.ndim]
+    assert [len(row) for row in joints] == [len(NAMES)] * (FRAMES - SECOND_FROM)
+    np.testing.assert_allclose(joints[0][:, 0] - BODY[0, 0], 1.0 + 0.01 * SECOND_FROM, atol=1.0)
+    assert [len(row) for row in logged.arrays("/person", "Points3D:positions") if row.ndim][:2] == [len(NAMES)] * 2
+    lines = logged.arrays("/cameras/cam0/refined/3", "LineStrips2D:strips")
+    np.testing.assert_allclose(lines[-1][0], seen(0)[[0, 1]] + 50, atol=1e-4)
+    assert "/reprojection_error/3" in logged.columns
 
 
 def test_timelines_are_seconds_from_the_start_and_pose_indices(logged: Logged) -> None:

@@ -15,7 +15,16 @@ from pose_rig.tools.report.plot_style import DPI
 from pose_rig.tools.report.quality import Quality, quality_of, residuals_px
 from pose_rig.wire.messages import NO_PERSON, Message, RigState
 from tests.session.drawable import NAMES
-from tests.tools.sessions import FRAME_NS, SOLVED_FROM, imported, moving_pose, sample, unsolved, write_session
+from tests.tools.sessions import (
+    FRAME_NS,
+    SOLVED_FROM,
+    imported,
+    moving_pose,
+    sample,
+    two_people,
+    unsolved,
+    write_session,
+)
 
 
 def quality(path: Path) -> Quality:
@@ -44,6 +53,21 @@ def test_figures_of_a_session(tmp_path: Path) -> None:
     assert found.sentence().startswith(
         "solved after 0.7 s, tracked 90 % of the time, residual 2.0 px, bone lengths vary"
     )
+
+
+def test_every_person_has_figures(tmp_path: Path) -> None:
+    found = quality(write_session(tmp_path / "S.mcap", two_people()))
+    assert isinstance(found.people, tuple)
+    assert [(one.person, one.height_m, one.height_assumed) for one in found.people] == [
+        (0, 1.7, True),
+        (2, 1.55, False),
+    ]
+    assert [one.tracked for one in found.people] == pytest.approx([54 / 60, 50 / 60])
+    assert [one.residual_px for one in found.people] == [2.0, 2.0]
+    assert found.tracked == pytest.approx(54 / 60)  # of the first
+    assert found.sentence().startswith("2 people, solved after 0.7 s, tracked 90 %")
+    alone = quality(write_session(tmp_path / "one.mcap", sample()))
+    assert b"people" not in msgspec.json.encode(alone)
 
 
 def test_notes_and_clocks_are_those_at_the_end(tmp_path: Path) -> None:
