@@ -10,12 +10,12 @@ guessed, or attracted by these people, and people are missed or merge with other
 *Right*: detections that poses use and that show the person that most detections of that identity show over the take, in
 the solved rig; *unsolved*: before it is solved, from 3 s on; *views agree*: of the same time steps, detections of the
 person that most detections of their pose show, whichever person the identity follows; *later*: all from 3 s on.
-*Switches*: changes of that person within a take, in a window of 1 s, per 10 minutes. *Tracked*: share of the
-person-time of the solved rig. PA: 12 limb joints after a similarity per pose; its ratio to the same person alone in the
-same room, by median and worst person; and its ratio to a rig that gets the true detections of that person only (*to
-true*): what data association and the cameras contribute, without what others hide. *Place*: joint error after one
-similarity for all people and the whole take, and its ratio to that of the people alone. *Solved*: time, and its ratio
-to that of one person. Values are medians over rigs, with the worst.
+*Switches*: changes of the person of an identity, in a window of 1 s, in the solved rig, per 10 minutes; *early*: others
+from 3 s on. *Tracked*: share of the person-time of the solved rig. PA: 12 limb joints after a similarity per pose; its
+ratio to the same person alone in the same room, by median and worst person; and its ratio to a rig that gets the true
+detections of that person only (*to true*): what data association and the cameras contribute, without what others hide.
+*Place*: joint error after one similarity for all people and the whole take, and its ratio to that of the people alone.
+*Solved*: time, and its ratio to that of one person. Values are medians over rigs, with the worst.
 
 ``--case`` shows rigs second by second. ``--cache`` keeps rooms, and what single people reach; delete it to measure
 these again.
@@ -61,7 +61,6 @@ def add_row(report: Report, table: Table, name: str, scores: Sequence[PeopleScor
     """Adds the figures of some rooms to the report, and a row to the table."""
     solved = sum(one.solved_s is not None for one in scores)
     report.add(f"{name}: solved", "rigs", [solved], str(len(scores)))
-    report.add(f"{name}: mirrored", "people", [sum(one.mirrored for one in scores)], "0")
     cells = []
     for heading, (unit, places, target, low) in COLUMNS.items():
         values = [value for one in scores if np.isfinite(value := value_of(one, heading))]
@@ -71,8 +70,10 @@ def add_row(report: Report, table: Table, name: str, scores: Sequence[PeopleScor
         figure = report.add(f"{name}: {heading}", unit, values, target)
         worst = min(values) if low else max(values)
         cells.append(f"{figure.median:.{places}f}" + (f" ({worst:.{places}f})" if len(values) > 1 else ""))
-    switches = sum(one.switches for one in scores)
-    table.add_row(name, f"{solved}/{len(scores)}", *cells, str(switches), str(sum(one.mirrored for one in scores)))
+    early, mirrored = (sum(getattr(one, field) for one in scores) for field in ("early_switches", "mirrored"))
+    report.add(f"{name}: early switches", "", [early])
+    report.add(f"{name}: mirrored", "people", [mirrored], "0")
+    table.add_row(name, f"{solved}/{len(scores)}", *cells, str(early), str(mirrored))
 
 
 def value_of(one: PeopleScore, heading: str) -> float:
@@ -131,7 +132,7 @@ def main() -> None:
     clips = moving_clips(motion_clips(args))
     report, table = Report.begin(args), Table(title="Several people: medians over rigs (worst)")
     units = [f"{heading} {unit}".rstrip() for heading, (unit, *_) in COLUMNS.items()]
-    for column in ("people, cameras", "solved", *units, "switches", "mirrored"):
+    for column in ("people, cameras", "solved", *units, "early switches", "mirrored"):
         table.add_column(column, no_wrap=True)
     rows = [
         (people, views) for people in map(int, args.people.split(",")) for views in map(int, args.cameras.split(","))

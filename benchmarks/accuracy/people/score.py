@@ -45,9 +45,10 @@ class PeopleScore:
         views_percent: Of the detections in these time steps, those of the person that most detections of the pose show:
             whether the views agree, whichever person the identity follows.
         later_percent: The same as `solved_percent` in all time steps from `FROM_S` on.
-        switches: Identity switches after `FROM_S`: changes of the person that most detections of an identity show in
-            a window of `WINDOW_S`.
-        switches_per_10_min: The same per time.
+        switches: Identity switches in the solved rig: changes of the person that most detections of an identity show
+            in a window of `WINDOW_S`.
+        early_switches: Others from `FROM_S` on: before the rig is solved, and as it is.
+        switches_per_10_min: Those in the solved rig per time.
         tracked_percent: Share of the person-time of the solved rig in which some identity follows the person.
         identities: How many there were.
         pa_mm: Mean error of the poses, mean over the people.
@@ -67,6 +68,7 @@ class PeopleScore:
     views_percent: float
     later_percent: float
     switches: int
+    early_switches: int
     switches_per_10_min: float
     tracked_percent: float
     identities: int
@@ -98,11 +100,12 @@ def score(
         alone: (N) the people alone in the room, if known.
         separate: (N) rigs that get the true detections of one person each, if known.
     """
-    steps, people = joints.shape[:2]
+    people = joints.shape[1]
     right, sure = association(run)
     now = person_now(run, fps)
     later, solved = run.step >= FROM_S * fps, run.solved[run.step]
-    changes = switches(run, now, round(FROM_S * fps))
+    changes = switches(run, now)
+    in_solved = run.solved[changes] & (changes >= (run.solved_from or 0) + 0.5 * WINDOW_S * fps)
     truth = joints[:, :, LIMB]
     poses, wanted, of_person, at = _followed(run, now, truth)
     pa = pa_mm(poses, wanted) if len(poses) else np.zeros(0)
@@ -113,8 +116,9 @@ def score(
         unsolved_percent=_percent(right[later & ~solved], sure[later & ~solved]),
         views_percent=_views_percent(run, later & ~solved),
         later_percent=_percent(right[later], sure[later]),
-        switches=changes,
-        switches_per_10_min=600 * changes / max(steps / fps - FROM_S, 1 / fps),
+        switches=int(in_solved.sum()),
+        early_switches=int((~in_solved & (changes >= FROM_S * fps)).sum()),
+        switches_per_10_min=600 * fps * in_solved.sum() / run.solved.sum() if run.solved.any() else np.nan,
         tracked_percent=100 * len(set(zip(of_person.tolist(), at.tolist(), strict=True)))
         / max(people * int(run.solved.sum()), 1) if run.solved.any() else np.nan,
         identities=len(set(run.identity[run.tracking].tolist())),
@@ -176,13 +180,13 @@ def person_now(run: PeopleRun, fps: float) -> NDArray[np.int64]:
     return out
 
 
-def switches(run: PeopleRun, now: NDArray[np.int64], from_step: int) -> int:
-    """Returns how often an identity changes to another person from a time step on."""
-    count = 0
+def switches(run: PeopleRun, now: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Returns the time steps in which identities change to another person, one for each change."""
+    steps = [np.zeros(0, int)]
     for identity in set(run.identity.tolist()):
-        chain = now[(run.identity == identity) & run.tracking & (now >= 0) & (run.step >= from_step)]
-        count += int((np.diff(chain) != 0).sum())
-    return count
+        mine = np.flatnonzero((run.identity == identity) & run.tracking & (now >= 0))
+        steps.append(run.step[mine[1:][np.diff(now[mine]) != 0]])
+    return np.concatenate(steps)
 
 
 def _followed(
