@@ -52,11 +52,11 @@ def _pose_statistics(data: ReportData, poses: Poses) -> Iterator[tuple[str, str]
 
 def _person(poses: Poses, steps: int) -> str:
     """Returns the statistics of one of several people over so many time steps."""
-    facts = [f"tracked {100 * poses.tracked.sum() / steps:.0f} % of the time", f"{poses.height_m:.2f} m"]
+    facts = [f"{100 * poses.tracked.sum() / steps:.0f} % of the time", f"{poses.height_m:.2f} m"]
     if poses.height_assumed:
         facts[1] += " assumed"
     if (variation := _bone_variation(poses)) is not None:
-        facts.append(f"bones vary by {variation[0]:.1f} %")
+        facts.append(f"bones ±{variation[0]:.1f} %")
     return ", ".join(facts)
 
 

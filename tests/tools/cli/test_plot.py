@@ -132,8 +132,8 @@ def test_a_report_shows_every_person(tmp_path: Path) -> None:
     assert page.count("<img") == 8 + 4  # and error, joints, angles and bones of the second person
     figures = dict(session_statistics(data))
     assert figures["people"] == "2"
-    assert figures["person 1"] == "tracked 90 % of the time, 1.70 m assumed, bones vary by 0.0 %"
-    assert figures["person 3"] == "tracked 83 % of the time, 1.55 m, bones vary by 0.0 %"
+    assert figures["person 1"] == "90 % of the time, 1.70 m assumed, bones ±0.0 %"
+    assert figures["person 3"] == "83 % of the time, 1.55 m, bones ±0.0 %"
     first, second = data.people()
     assert (first.whose, second.whose, second.others) == (" of person 1", " of person 3", ())
     assert second.poses_s[0] == pytest.approx(SECOND_FROM * FRAME_NS * 1e-9)
