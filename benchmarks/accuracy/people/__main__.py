@@ -36,7 +36,7 @@ from benchmarks.accuracy.rig_options import add_motion_options, add_realism_opti
 from benchmarks.contract import Report, parser
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 
-TABLE_WIDTH = 260  # characters
+TABLE_WIDTH = 160  # characters
 COLUMNS = {  # heading: unit, decimal places, target, whether the worst is the smallest
     "right": ("%", 1, "≥ 99", True),
     "unsolved": ("%", 1, "≥ 95", True),
@@ -55,13 +55,19 @@ COLUMNS = {  # heading: unit, decimal places, target, whether the worst is the s
     "step": ("ms", 1, "", False),
     "alone": ("ms", 1, "", False),
 }
+HEADINGS = (
+    "rigs solved",
+    *(f"{heading} {unit}".rstrip() for heading, (unit, *_) in COLUMNS.items()),
+    "early switches",
+    "mirrored",
+)
 
 
-def add_row(report: Report, table: Table, name: str, scores: Sequence[PeopleScore]) -> None:
-    """Adds the figures of some rooms to the report, and a row to the table."""
+def add_figures(report: Report, name: str, scores: Sequence[PeopleScore]) -> list[str]:
+    """Adds the figures of some rooms to the report; returns the cells of the table, of all of `HEADINGS`."""
     solved = sum(one.solved_s is not None for one in scores)
     report.add(f"{name}: solved", "rigs", [solved], str(len(scores)))
-    cells = []
+    cells = [f"{solved} of {len(scores)}"]
     for heading, (unit, places, target, low) in COLUMNS.items():
         values = [value for one in scores if np.isfinite(value := value_of(one, heading))]
         if not values:
@@ -70,10 +76,11 @@ def add_row(report: Report, table: Table, name: str, scores: Sequence[PeopleScor
         figure = report.add(f"{name}: {heading}", unit, values, target)
         worst = min(values) if low else max(values)
         cells.append(f"{figure.median:.{places}f}" + (f" ({worst:.{places}f})" if len(values) > 1 else ""))
-    early, mirrored = (sum(getattr(one, field) for one in scores) for field in ("early_switches", "mirrored"))
-    report.add(f"{name}: early switches", "", [early])
-    report.add(f"{name}: mirrored", "people", [mirrored], "0")
-    table.add_row(name, f"{solved}/{len(scores)}", *cells, str(early), str(mirrored))
+    for field in ("early_switches", "mirrored"):
+        count = sum(getattr(one, field) for one in scores)
+        report.add(f"{name}: {field.replace('_', ' ')}", "", [count], "0" if field == "mirrored" else "")
+        cells.append(str(count))
+    return cells
 
 
 def value_of(one: PeopleScore, heading: str) -> float:
@@ -130,10 +137,7 @@ def main() -> None:
     if args.cache:
         args.cache.mkdir(parents=True, exist_ok=True)
     clips = moving_clips(motion_clips(args))
-    report, table = Report.begin(args), Table(title="Several people: medians over rigs (worst)")
-    units = [f"{heading} {unit}".rstrip() for heading, (unit, *_) in COLUMNS.items()]
-    for column in ("people, cameras", "solved", *units, "early switches", "mirrored"):
-        table.add_column(column, no_wrap=True)
+    report, table = Report.begin(args), Table("", title="Several people: medians over rigs (worst)")
     rows = [
         (people, views) for people in map(int, args.people.split(",")) for views in map(int, args.cameras.split(","))
     ]
@@ -145,8 +149,13 @@ def main() -> None:
     else:
         scores, seconds = map(list, zip(*(run_case(*one) for one in cases), strict=True))
         console.print(*seconds)
+    columns = []
     for number, (people, views) in enumerate(rows):
-        add_row(report, table, f"{people}, {views}", scores[number * len(chosen) : (number + 1) * len(chosen)])
+        table.add_column(f"{people} people, {views} cameras")
+        chosen_scores = scores[number * len(chosen) : (number + 1) * len(chosen)]
+        columns.append(add_figures(report, f"{people}, {views}", chosen_scores))
+    for heading, *cells in zip(HEADINGS, *columns, strict=True):
+        table.add_row(heading, *cells)
     console.print(table)
     report.finish(args.json)
 

@@ -5,9 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from rich.table import Table
 
-from benchmarks.accuracy.people.__main__ import COLUMNS, add_row, value_of
+from benchmarks.accuracy.people.__main__ import COLUMNS, HEADINGS, add_figures, value_of
 from benchmarks.accuracy.people.cases import score_case
 from benchmarks.contract import Report
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS
@@ -34,9 +33,9 @@ def test_a_case_is_compared_with_each_person_and_kept(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.pa_ratio, found.pa_ratio)
     assert again.later_percent == found.later_percent or np.isnan(found.later_percent)
 
-    report, table = Report("people", {}), Table("", "", *COLUMNS, "", "")
-    add_row(report, table, "2, 3", [replace(found, solved_percent=100.0), replace(found, solved_percent=90.0)])
+    report = Report("people", {})
+    cells = add_figures(report, "2, 3", [replace(found, solved_percent=share) for share in (100.0, 90.0)])
     figures = {figure.name: figure for figure in report.figures}
     assert figures["2, 3: right"].median == 95
-    assert list(table.columns[2].cells) == ["95.0 (90.0)"]
+    assert dict(zip(HEADINGS, cells, strict=True))["right %"] == "95.0 (90.0)"
     assert all(isinstance(value_of(found, heading), float) for heading in COLUMNS)
