@@ -22,11 +22,12 @@ def run(
     headless: Headless = False,
     debug: Debug = False,
 ) -> None:
-    """Capture the 3D pose of a person with several cameras, without calibration.
+    """Capture the 3D pose of one person or several with several cameras, without calibration.
 
     \b
     pose-rig run --cams 0,1,2                        three webcams
     pose-rig run --cams 0,1,2 --height 1.82          in metres
+    pose-rig run --cams 0,1,2 --people 2             two people
     pose-rig run --cams 0,rtsp://192.168.1.20/live   with a network camera
     pose-rig run --cams 0,remote:hall --host 0.0.0.0 a camera of another machine
     pose-rig run --cams a.mp4,b.mp4 --pace all       every frame of two files
