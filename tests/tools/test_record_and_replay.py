@@ -21,12 +21,14 @@ from numpy.typing import NDArray
 from benchmarks.speed.kill_recording import MAX_MISSING_S, kill_all
 from pose_rig.graph import Engine
 from pose_rig.lifting.engine import OrtEngine
+from pose_rig.session.formats.poses_file import read_people
 from pose_rig.session.mcap.recover import recover
 from pose_rig.session.reader import Session
 from pose_rig.tools.arguments.camera_list import config_of
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.workers.plan import plan
 from pose_rig.wire.messages import Message, Pose3D
+from tests.fusion.people.scenes import two_people, write_people
 from tests.session.recorded import write
 from tests.session.replaying import replay
 from tests.tools.cli.test_app import pose_rig, pose_rig_process
@@ -346,3 +348,24 @@ def test_a_rig_that_is_killed_loses_a_second_at_most(tmp_path: Path) -> None:
     outcome = kill_all(tmp_path / "take.mcap", 1.7)
     assert outcome.faults == []
     assert outcome.missing_s <= MAX_MISSING_S
+
+
+def test_two_people_of_a_live_run_come_out_the_same_to_the_last_bit(tmp_path: Path, engine: Engine) -> None:
+    write_people(tmp_path / "two.npz", two_people(4.5))
+    path = tmp_path / "take.mcap"
+    code, output = pose_rig_process(
+        "run", "--cams", str(tmp_path / "two.npz"), "--pace", "realtime", "--people", "2", "--record", str(path),
+        "--save", str(tmp_path / "live.npz"), "--port", "0", "--headless",
+    )  # fmt: skip
+    assert code == 0, output
+    with Session(path) as session:
+        people = session.people()
+        assert [one.person for one in people] == [0, 1]
+        assert sum(map(len, people)) == session.topics["pose"]
+        assert len(people[0]) < session.topics["pose"]
+    detail = replay(engine, path, tmp_path / "again.npz")
+    count = sum(map(len, people))
+    assert detail.endswith(f"{count} of {count} poses are those of the recording to the last bit")
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "live.npz").read_bytes()
+    for one, recorded in zip(read_people(tmp_path / "live.npz"), people, strict=True):
+        np.testing.assert_array_equal(one.xyz, recorded.xyz)

@@ -4,6 +4,7 @@ Axes: V views, T time steps, N people, J = 17 joints.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,6 +130,19 @@ def two_people(seconds: float = 5.0, views: int = 4, **options: object) -> Peopl
 def three_people(seconds: float = 5.0, views: int = 4, **options: object) -> PeopleScene:
     """Three people who cross in front of a ring of cameras; options as of `film_people`."""
     return film_people(crossing(3, seconds), ring(views), **options)  # type: ignore[arg-type]
+
+
+def write_people(path: Path, scene: PeopleScene) -> None:
+    """Writes what the cameras detect as a keypoint file."""
+    views, steps = scene.person.shape[:2]
+    np.savez(
+        path,
+        xy=scene.xy_px,
+        score=scene.score,
+        t_ns=np.tile([scene.t_ns(i) for i in range(steps)], (views, 1)),
+        landmarks="rig17",
+        size_px=scene.cameras.size_px.astype(int),
+    )
 
 
 def _sorted(
