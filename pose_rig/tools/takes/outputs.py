@@ -1,13 +1,13 @@
 """The files that processing a take makes of its session and poses file, one after the other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from pose_rig.errors import PoseRigError
-from pose_rig.session.convert import ENDINGS, Format, convert
+from pose_rig.session.convert import ENDINGS, OF_ONE_PERSON, Conversion, Format, convert
 from pose_rig.session.convert_source import ConvertOptions
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.formats.poses_file import read_people
@@ -53,8 +53,8 @@ def write_outputs(
         begin: Is given the name of a file before it is written.
         show: As in `write_overlay`.
     """
-    steps: dict[str, Callable[[], Sequence[str]]] = {
-        file: lambda name=name: convert(folder / POSES, [name], folder, ConvertOptions()).notes  # type: ignore[misc]
+    steps: dict[str, Callable[[], Conversion]] = {
+        file: lambda name=name: convert(folder / POSES, [name], folder, ConvertOptions())  # type: ignore[misc]
         for name, file in zip(CONVERTED, CONVERTED_FILES, strict=True)
     }
     steps[REPORT] = lambda: _report(data, folder / REPORT)
@@ -64,8 +64,9 @@ def write_outputs(
     for file, write in steps.items():
         begin(file)
         try:
-            notes += write()
-            files.append(file)
+            done = write()
+            notes += done.notes
+            files += [path.name for path in done.paths]
         except PoseRigError as error:
             errors.append(error)
     return Written(tuple(files), tuple(dict.fromkeys(notes)), tuple({str(error): error for error in errors}.values()))
@@ -100,11 +101,17 @@ def _with_residuals(saved: Poses, recorded: Poses) -> Poses:
     return replace(saved, residual_px=residual_px)
 
 
-def _report(data: ReportData, path: Path) -> Sequence[str]:
+def of_further_people(folder: Path) -> list[Path]:
+    """Returns the files in a folder that belong to the second and further people."""
+    endings = [ENDINGS[name] for name in CONVERTED if name in OF_ONE_PERSON]
+    return [path for ending in endings for path in folder.glob(f"{Path(POSES).stem}.person*{ending}")]
+
+
+def _report(data: ReportData, path: Path) -> Conversion:
     write_report(data, path)
-    return ()
+    return Conversion([path], ())
 
 
-def _overlay(folder: Path, images: Path, show: ShowFrames) -> Sequence[str]:
+def _overlay(folder: Path, images: Path, show: ShowFrames) -> Conversion:
     with Session(folder / SESSION) as session, Session(images) as with_images:
-        return write_overlay(session, folder / OVERLAY, show, with_images)
+        return Conversion([folder / OVERLAY], write_overlay(session, folder / OVERLAY, show, with_images))

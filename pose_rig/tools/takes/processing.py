@@ -17,7 +17,7 @@ from pose_rig.redaction import redacted
 from pose_rig.tools.arguments.outputs import check_folder
 from pose_rig.tools.report.quality import quality_of
 from pose_rig.tools.takes.fingerprint import fingerprint
-from pose_rig.tools.takes.outputs import FILES, OVERLAY, SESSION, take_data, write_outputs
+from pose_rig.tools.takes.outputs import FILES, OVERLAY, SESSION, of_further_people, take_data, write_outputs
 from pose_rig.tools.takes.result import TakeResult, write_result
 from pose_rig.tools.takes.take import RESULT_FILE, Take
 from pose_rig.tools.takes.take_options import TakeOptions
@@ -180,5 +180,5 @@ def _make_empty(folder: Path) -> None:
 
 
 def _own_files(folder: Path) -> list[Path]:
-    paths = [folder / name for name in OWN_FILES]
+    paths = [*(folder / name for name in OWN_FILES), *of_further_people(folder)]
     return [*paths, *map(partial_path, paths)]
