@@ -15,6 +15,7 @@ from pose_rig.skeleton import J
 from pose_rig.wire.bus import Sender
 from pose_rig.wire.messages import Pose3D
 from tests.fusion.fakes import Scene, film, ring, walk, write_keypoints
+from tests.fusion.people.scenes import two_people
 from tests.ports import free_endpoint
 
 SECONDS = 8.0
@@ -113,6 +114,9 @@ def test_several_people_may_be_in_view(scene: Scene) -> None:
     ("arguments", "text"),
     [
         ({"cameras": 0}, "A rig has 1 to 16 cameras; got 0."),
+        ({"people": 7}, "A rig follows 1 to 6 people; got 7."),
+        ({"height_m": [1.8, 1.6]}, "height_m has 2 heights for 1 people."),
+        ({"height_m": [1.8, 0.1], "people": 2}, "height_m must be between 0.4 and 2.6; got 0.1."),
         ({"height_m": 182.0}, "height_m must be between 0.4 and 2.6; got 182."),
         ({"size_px": (1280, 720, 3)}, "size_px must have shape \\(3, 2\\)"),
         ({"size_px": (0, 720)}, "size_px and focal_px must be positive"),
@@ -187,3 +191,30 @@ def test_absurd_keypoints_give_no_pose_and_no_exception(scene: Scene) -> None:
     for i in range(40):
         rig.step(0.03 * i, rng.normal(0, 1e9 if i % 2 else 1e-12, (VIEWS, J, 2)))
     assert rig.step(10.0, scene.xy_px[:, 0]) is not None
+
+
+def test_a_rig_follows_several_people() -> None:
+    scene = two_people(5.0)
+    rig = pose_rig.Rig(4, size_px=scene.cameras.size_px, landmarks="rig17", height_m=[1.8, 1.65], people=2)
+    assert list(rig.people) == []
+    seen: set[int] = set()
+    for i in range(len(scene.joints)):
+        pose = rig.step(scene.t_ns(i) * 1e-9, scene.xy_px[:, i], scene.score[:, i])
+        people = [one.person for one in rig.people]
+        assert people == sorted(people)
+        assert pose is None or pose is rig.people[0]
+        seen |= set(people)
+        assert all(one.t_s == pytest.approx(scene.t_ns(i) * 1e-9) for one in rig.people)
+    assert seen == {0, 1}
+    assert [one.height_m for one in rig.people] == [1.8, 1.65]
+    assert np.linalg.norm(rig.people[0]["pelvis"] - rig.people[1]["pelvis"]) > 0.2
+    with pytest.raises(pose_rig.PoseRigError, match="The poses are of several people"):
+        pose_rig.retarget(rig.people)
+    assert rig.step(99.0, np.full((4, J, 2), np.nan)) is None
+    assert list(rig.people) == []
+
+
+def test_heights_that_are_not_given_are_that_of_the_first() -> None:
+    scene = two_people(0.1)
+    rig = pose_rig.Rig(4, size_px=scene.cameras.size_px, landmarks="rig17", height_m=1.8, people=3)
+    assert [rig._height_m(person) for person in (0, 1, 9)] == [1.8, 1.8, 1.8]

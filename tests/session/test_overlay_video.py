@@ -18,6 +18,7 @@ from pose_rig.video.encoder import JpegEncoder, open_h264
 from pose_rig.wire.messages import Keypoints2D, Message
 from tests.session.drawable import SIZE_PX, keypoints, pose, refined, rig
 from tests.session.recorded import write
+from tests.session.two_people import session_of_two
 from tests.tools.sessions import FRAMES, imported, sample, with_pictures, write_session
 
 FPS = 25.0
@@ -163,3 +164,17 @@ def test_a_full_disk_leaves_no_half_video(tmp_path: Path, monkeypatch: pytest.Mo
         with pytest.raises(PoseRigError, match=r"Cannot write .*o\.mp4: .*\. (Make room|Choose a folder)"):
             write_overlay(session, tmp_path / "o.mp4")
     assert not (tmp_path / "o.mp4").exists()
+
+
+def test_everyone_is_drawn_in_their_own_colour_while_they_are_there(tmp_path: Path) -> None:
+    images, _ = overlay(session_of_two(tmp_path / "two.mcap"), tmp_path / "o.mp4")
+
+    def blue(image: Image, view: int) -> int:
+        part = tiles(["cam0", "cam1"], [SIZE_PX] * 2)[view].cut_from(image).astype(int)
+        return int(((part[..., 0] > 180) & (part[..., 2] < 150)).sum())
+
+    assert colours(images[10], 0)[1] > 50
+    assert blue(images[10], 0) > 50
+    assert blue(images[10], 1) == 0
+    assert colours(images[25], 0)[1] > 50
+    assert blue(images[25], 0) == 0  # the second person is away

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from pose_rig.chirality import chirality
 from pose_rig.errors import SessionError
@@ -220,3 +221,30 @@ def test_one_unusable_session_stops_the_run_before_training(tmp_path: Path) -> N
     with RunFolder(tmp_path, QUICK) as folder, pytest.raises(SessionError, match="In garden the cameras move"):
         fine_tune([session(), bad], beginner(), QUICK, folder)
     assert not folder.best.exists()
+
+
+def of_two(second: NDArray[np.float32]) -> RecordedFootage:
+    """Two people before one rig; the poses (T,J,3) of the second are given."""
+    one = session()
+    frames = np.r_[np.arange(len(WALK)), np.arange(len(second))]
+    person = np.repeat([0, 1], [len(WALK), len(second)])
+    return RecordedFootage(one.footage.at(frames), one.t_ns[frames], np.concatenate([one.poses, second]), None, person)
+
+
+def test_every_person_is_labelled_and_those_who_cannot_be_are_left_out() -> None:
+    poses, alone = session().poses, pseudo_label(session())
+    for second, frames in (
+        (poses + np.float32(1.0), 2 * len(WALK)),
+        (poses * np.array([-1, 1, 1], np.float32), len(WALK)),  # mirrored
+        (poses[:20], len(WALK)),  # too short
+    ):
+        labelled = pseudo_label(of_two(second))
+        assert labelled.frames == frames
+        assert labelled.truth is not None
+        assert alone.truth is not None
+        np.testing.assert_array_equal(labelled.truth.joints[: len(WALK)], alone.truth.joints)
+    mirrored = poses * np.array([-1, 1, 1], np.float32)
+    neither = of_two(mirrored)
+    neither.poses[: len(WALK)] = mirrored
+    with pytest.raises(SessionError, match="the poses may be mirror images of a person"):
+        pseudo_label(neither)

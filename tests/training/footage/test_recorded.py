@@ -1,6 +1,7 @@
 """Sessions as footage: a walk before three cameras, which the rig follows and solves."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,13 @@ import pytest
 from pose_rig.arrays import Floats
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SessionError, SourceError
+from pose_rig.fusion.pose.sync import Sample
 from pose_rig.graph import Engine
 from pose_rig.lifting.engine import OrtEngine
 from pose_rig.skeleton import INDEX, MIRROR, J, landmarks
-from pose_rig.training.footage.recorded import RecordedFootage, recorded_footage, recordings
+from pose_rig.training.footage.recorded import RecordedFootage, _Selection, recorded_footage, recordings
 from pose_rig.wire.messages import Keypoints2D
-from tests.fusion.fakes import SIZE, film, relative_error_deg, ring, walk
+from tests.fusion.fakes import SIZE, film, new_estimator, relative_error_deg, ring, walk
 from tests.session.recorded import rig_of, write
 from tests.session.replaying import replay
 
@@ -190,3 +192,32 @@ def test_errors_of_sessions_without_keypoints(engine: Engine, tmp_path: Path) ->
         recorded_footage(tmp_path / "missing.mcap", engine)
     with pytest.raises(SourceError, match=r"missing\.npz"):
         recorded_footage(tmp_path / "missing.npz", engine)
+
+
+def test_frames_of_every_person_follow_each_other_and_glimpses_are_left_out(engine: Engine) -> None:
+    made, selection = new_estimator(engine, VIEWS), _Selection()
+    people = {0: range(FRAMES), 1: range(20, 50), 5: range(30, 36)}  # when they are there, by identity
+    for i in range(FRAMES):
+        there = [person for person, steps in people.items() if i in steps]
+        samples = [sample_of(SCENE.xy_px[view, i], len(there)) for view in range(VIEWS)]
+        pose = replace(made.step(SCENE.t_ns(i), samples), t_ns=SCENE.t_ns(i))
+        rows = [np.array([row, row, -1]) for row in range(len(there))]
+        poses = [replace(pose, person=one, person_index=row) for one, row in zip(there, rows, strict=True)]
+        selection.add(poses, samples, made)
+    assert selection.keep_people(12) == FRAMES
+    recorded = selection.footage("walk", made)
+    assert np.bincount(recorded.person).tolist() == [FRAMES, 30]
+    assert (np.diff(recorded.person) >= 0).all()
+    for person in (0, 1):
+        rows = recorded.person == person
+        assert recorded.t_ns[rows].tolist() == [SCENE.t_ns(i) for i in people[person]]
+        wanted = TRUTH_PX[people[person]][:, :2] + [400.0 * person, 0.0]
+        np.testing.assert_allclose(recorded.footage.xy_px[rows][:, :2], wanted, atol=0.01)
+        assert not recorded.footage.score[rows][:, 2].any()  # which of its detections it is is not known
+    assert recorded.footage.frames == len(recorded.poses) == FRAMES + 30
+
+
+def sample_of(xy_px: Floats, people: int) -> Sample:
+    """Returns people (P,J,2) side by side."""
+    aside = np.arange(people)[:, None, None] * np.array([400.0, 0.0])
+    return Sample(0, xy_px + aside, np.full((people, J), 0.9))
