@@ -12,7 +12,7 @@ from benchmarks.accuracy.people.takes import separate
 from benchmarks.accuracy.simulated_rigs import RigTake
 from pose_rig.fusion.calibration.keyframes import Keyframes
 from pose_rig.fusion.calibration.rotation_averaging import estimate_rotations
-from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
+from pose_rig.fusion.calibration.self_solve import TOO_FEW_KEYFRAMES, RigSolution, SolveTask, self_solve
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.camera_poses import MAX_SETTLED_ROTATION_SD_DEG
 from pose_rig.graph import Engine
@@ -25,21 +25,23 @@ def tasks_of(take: PeopleTake, engine: Engine) -> list[SolveTask]:
     return [_task_of(take, person, engine) for person in range(take.joints.shape[1])]
 
 
-def solved_together(tasks: Sequence[SolveTask], engine: Engine) -> RigSolution | str:
-    """Returns the rig solved from the keyframes of several people, or why it is not solved."""
+def task_of_all(tasks: Sequence[SolveTask], engine: Engine) -> SolveTask | None:
+    """Returns the task of solving the rig from the keyframes of several people; None if these do not suffice."""
     keyframes, first = Keyframes(), tasks[0]
     labelled = [replace(keyframe, person=person) for person, task in enumerate(tasks) for keyframe in task.keyframes]
     for keyframe in sorted(labelled, key=lambda keyframe: (keyframe.t_ns, keyframe.person)):
         keyframes.add(keyframe)
-    if not keyframes.frames:
-        return "No keyframes."
-    rotations = estimate_rotations(keyframes.frames, engine, first.intrinsics, None)
+    rotations = estimate_rotations(keyframes.frames, engine, first.intrinsics, None) if keyframes.frames else None
     if rotations is None:
-        return "No rotations."
+        return None
     known = rotations.known & (rotations.sd_deg < MAX_SETTLED_ROTATION_SD_DEG)
-    return self_solve(
-        replace(first, keyframes=keyframes.frames, camera_from_rig=rotations.camera_from_rig, known=known)
-    )
+    return replace(first, keyframes=keyframes.frames, camera_from_rig=rotations.camera_from_rig, known=known)
+
+
+def solved_together(tasks: Sequence[SolveTask], engine: Engine) -> RigSolution | str:
+    """Returns the rig solved from the keyframes of several people, or why it is not solved."""
+    task = task_of_all(tasks, engine)
+    return TOO_FEW_KEYFRAMES if task is None else self_solve(task)
 
 
 def _task_of(take: PeopleTake, person: int, engine: Engine) -> SolveTask:

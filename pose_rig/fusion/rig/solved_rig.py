@@ -71,7 +71,8 @@ class SolvedRig:
         """Measures the bones of another person."""
         if not self._measure_bones:
             return
-        length_m = measure_bone_lengths(replace(self.solution.cameras, known=self.known), keyframes)
+        cameras = replace(self.solution.cameras, known=self.known)
+        length_m = measure_bone_lengths(cameras, keyframes, self.solution.person)
         if length_m is not None:
             self.solution, self._measure_bones = replace(self.solution, bone_length_m=length_m), False
 
