@@ -10,7 +10,6 @@ from pose_rig.fusion.calibration.keyframes import (
     MAX_KEYFRAMES,
     MAX_PEOPLE,
     MIN_PER_PERSON,
-    MORE_PER_PERSON,
     Keyframe,
     Keyframes,
     image_distance,
@@ -130,7 +129,7 @@ def test_keyframes_of_several_people_share_one_set() -> None:
     still = of(1, make_keyframes(np.tile(stroll(0.2, 10.0)[:1], (140, 1, 1)), CAMERAS, seed=1))
     kept_set = filled([one for pair in zip(walk, still, strict=True) for one in pair])
     count = [sum(keyframe.person == person for keyframe in kept_set.frames) for person in (0, 1)]
-    assert sum(count) == MAX_KEYFRAMES + MORE_PER_PERSON
+    assert sum(count) == MAX_KEYFRAMES
     assert count[0] > 0.7 * sum(count)
     assert count[1] >= MIN_PER_PERSON
     assert people_of(kept_set.frames) == [0, 1]
@@ -142,7 +141,7 @@ def test_one_who_is_seen_shortly_keeps_their_keyframes() -> None:
     guest = of(4, keyframes_of(np.tile(acrobat(1), (MIN_PER_PERSON, 1, 1))))
     kept_set = filled([*guest, *of(0, make_keyframes(stroll(20.0), CAMERAS))])
     assert sum(keyframe.person == 4 for keyframe in kept_set.frames) == MIN_PER_PERSON
-    assert len(kept_set.frames) == MAX_KEYFRAMES + MORE_PER_PERSON
+    assert len(kept_set.frames) == MAX_KEYFRAMES
 
 
 def test_the_number_of_people_is_bounded_by_those_who_were_seen_last() -> None:
