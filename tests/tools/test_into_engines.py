@@ -7,16 +7,19 @@ from itertools import groupby, pairwise
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from pythonosc.osc_bundle import OscBundle
 from websockets.sync.client import connect
 
 from pose_rig.config import CameraConfig, Config, StreamConfig
 from pose_rig.humanoid.bones import INDEX
 from pose_rig.streaming.axes import UNITY
+from pose_rig.tools.arguments.camera_list import config_of
 from pose_rig.tools.terminal.run_display import status_line
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import summary
 from pose_rig.tools.workers.plan import plan
+from tests.fusion.people.scenes import two_people, write_people
 from tests.ports import free_port
 from tests.streaming.captured.datagrams import DatagramReceiver
 from tests.streaming.people import person
@@ -61,6 +64,30 @@ def test_a_run_streams_to_an_avatar_and_a_browser() -> None:
     assert frames[0]["axes"] == "blender"
     assert set(frames[0]["cameras"]) == {"sim0", "sim1", "sim2"}  # type: ignore[call-overload]
     assert any(frame.get("refined") for frame in frames)
+
+
+def test_two_people_move_two_avatars(tmp_path: Path) -> None:
+    write_people(tmp_path / "two.npz", two_people(12.0, views=3))
+    with (
+        closing(DatagramReceiver()) as first,
+        closing(DatagramReceiver()) as second,
+        closing(DatagramReceiver()) as both,
+    ):
+        targets = (f"127.0.0.1:{first.port}", f"127.0.0.1:{second.port}@2")
+        stream = StreamConfig(vmc=targets, json=(f"127.0.0.1:{both.port}",))
+        config = replace(config_of(str(tmp_path / "two.npz")), port=0, duration_s=LONGEST_S, stream=stream, people=2)
+
+        def followed(status: RunStatus) -> bool:
+            return min((status.telemetry.people.poses.get(person, 0) for person in (0, 1)), default=0) > 30
+
+        status = run(plan(config, ""), FakeDisplay(), followed)
+    assert followed(status)
+    assert status.telemetry.people.most == 2
+    assert any(text.startswith("People: at most 2 at once: person 1 in ") for text in summary(status, None))
+    for receiver in (first, second):
+        assert sum(tracking for tracking, _ in told(receiver)) > 10
+    frames = [frame for one in both.datagrams if (frame := json.loads(one.data))["type"] == "frame"]
+    assert {each["person"] for frame in frames for each in frame["people"] if each["tracking"]} == {0, 1}
 
 
 def test_the_streams_worker_is_restarted_and_poses_continue() -> None:
