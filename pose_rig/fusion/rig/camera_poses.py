@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.fusion.calibration.acceptance import rejection_reason
+from pose_rig.fusion.calibration.bundle.segments import body_height
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.floor import to_room_frame
 from pose_rig.fusion.calibration.keyframes import Keyframe
@@ -127,7 +128,8 @@ class CameraPoses:
         setup, up = self._setup, np.array([0.0, 1.0, 0.0])
         sideways = None if self.solved is not None or self.rotations is None else self.rotations.person_up
         person_up = up if sideways is None else sideways
-        if reason := rejection_reason(found, setup.names, person_up, setup.height_m):
+        height_m = setup.height_m if found.person == 0 else body_height(found.bone_length_m)
+        if reason := rejection_reason(found, setup.names, person_up, height_m):
             return reason
         if self.solved is not None:
             self.solved.improve(found)
@@ -135,7 +137,7 @@ class CameraPoses:
         people = found.poses_by_person.values()
         if sideways is not None and any(has_walked(poses, sideways) for poses in people):  # the cameras are turned
             up, sideways, self.vertical_warning = sideways, None, ""
-        self.solved = SolvedRig(to_room_frame(found, up, setup.height_m, upright=sideways is None))
+        self.solved = SolvedRig(to_room_frame(found, up, height_m, upright=sideways is None))
         return ""
 
     def relocalise(self, keyframes: Sequence[Keyframe]) -> bool:
