@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.accuracy.reference import LIMB, Reference, detected
 from benchmarks.accuracy.similarity import global_mm, pa_mm
 from pose_rig.arrays import Floats
+from pose_rig.session.formats.poses_file import KEYS_OF_ROWS
 from pose_rig.skeleton import JOINTS, landmarks
 
 
@@ -72,9 +73,11 @@ class PosesScore:
         return min(self.streamed.global_mm, self.raw.global_mm) / self.calibrated.global_mm
 
 
-def score_poses(path: Path, reference: Reference, frames: tuple[int, int] | None = None) -> PosesScore:
-    """Returns the score of a poses file, over the given frames of the reference only."""
-    with np.load(path, allow_pickle=False) as poses:
+def score_poses(path: Path, reference: Reference, frames: tuple[int, int] | None = None, person: int = 0) -> PosesScore:
+    """Returns the score of a person in a poses file, over the given frames of the reference only."""
+    with np.load(path, allow_pickle=False) as file:
+        rows = file["person"] == person if "person" in file else slice(None)
+        poses = {key: file[key][rows] if key in KEYS_OF_ROWS else file[key] for key in file.files}
         covered, truth, truth_px = reference.at(poses["t_ns"], frames)
         order = [list(poses["joints"]).index(JOINTS[i]) for i in LIMB]
         streamed, raw = (poses[key][covered][:, order].astype(float) for key in ("xyz", "xyz_raw"))

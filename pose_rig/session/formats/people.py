@@ -46,8 +46,10 @@ def at_common_times(people: Sequence[Poses], rate_hz: float | None = None) -> li
     return [one.resampled(rate_hz or rate_of(people), span_ns) for one in people]
 
 
-def in_rows(people: Sequence[Poses]) -> tuple[Poses, NDArray[np.int32], NDArray[np.int64]]:
+def in_rows(people: Sequence[Poses]) -> tuple[Poses, NDArray[np.int32], NDArray[np.int64] | slice]:
     """Returns the rows of all people, the identity (N,) of each, and (N,) where it is in the joined ``people``.
+
+    Of one person they are the poses themselves: nothing is copied.
 
     Raises:
         UsageError: The people have different joints.
@@ -56,6 +58,8 @@ def in_rows(people: Sequence[Poses]) -> tuple[Poses, NDArray[np.int32], NDArray[
     if any(one.joints != first.joints for one in people):
         raise UsageError("People with different joints are no table.", "Write a file for each of them.")
     person = np.repeat(np.array([one.person for one in people], np.int32), [len(one) for one in people])
+    if len(people) == 1:
+        return first, person, slice(None)
     order = np.lexsort((person, np.concatenate([one.t_ns for one in people])))
     rows: dict[str, Any] = {name: np.concatenate([getattr(one, name) for one in people])[order] for name in ROWS}
     return replace(first, **rows), person[order], order
