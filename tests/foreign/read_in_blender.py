@@ -1,5 +1,7 @@
 """Run by Blender's Python: imports a file as a user would, says what is there and where the bones begin.
 
+Bones are those of one armature after the other.
+
 Usage: read_in_blender.py FILE OUT.npz FPS FRAMES [SETTING=VALUE …]    FPS of the scene; FRAMES and VALUE as JSON
 """
 
@@ -18,19 +20,20 @@ def main(path: str, out: str, fps: str, frames: str, *settings: str) -> None:
     chosen: dict[str, Any] = {name: json.loads(value) for name, _, value in (s.partition("=") for s in settings)}
     read = bpy.ops.import_anim.bvh if path.endswith(".bvh") else bpy.ops.import_scene.gltf
     read(filepath=path, **chosen)
-    (armature,) = [thing for thing in bpy.data.objects if thing.type == "ARMATURE"]
-    figures = [thing for thing in bpy.data.objects if thing.type == "MESH" and thing.parent is armature]
+    armatures = sorted((thing for thing in bpy.data.objects if thing.type == "ARMATURE"), key=lambda thing: thing.name)
+    figures = [thing for thing in bpy.data.objects if thing.type == "MESH" and thing.parent in armatures]
     heads, bounds = [], []
     for frame in json.loads(frames):
         scene.frame_set(int(frame), subframe=frame % 1)
-        heads.append([list(armature.matrix_world @ bone.head) for bone in armature.pose.bones])
+        heads.append([list(one.matrix_world @ bone.head) for one in armatures for bone in one.pose.bones])
         bounds.append([bounds_of(figure) for figure in figures])
     np.savez(out, heads=np.array(heads), bounds=np.array(bounds))
     said = {
-        "names": [bone.name for bone in armature.pose.bones],
-        "parents": [bone.parent.name if bone.parent else "" for bone in armature.pose.bones],
+        "armatures": [one.name for one in armatures],
+        "names": [bone.name for one in armatures for bone in one.pose.bones],
+        "parents": [bone.parent.name if bone.parent else "" for one in armatures for bone in one.pose.bones],
         "fps": scene.render.fps / scene.render.fps_base,
-        "frames": list(armature.animation_data.action.frame_range),
+        "frames": list(armatures[0].animation_data.action.frame_range),
     }
     sys.stdout.write(f"\n{json.dumps(said)}\n")
 

@@ -22,7 +22,7 @@ def main(path: str, out: str, parts: str) -> None:
     columns = range(table.getNumColumns())
     xyz = np.array([[[row[column][axis] for axis in range(3)] for column in columns] for row in rows])
     bent = [angles_deg(path, Path(out), *part) for part in json.loads(parts)]
-    angles: dict[str, Any] = {name: np.concatenate([each[name] for each in bent]) for name in bent[0]}
+    angles: dict[str, Any] = {name: np.concatenate([each[name] for each in bent]) for name in (bent[0] if bent else ())}
     np.savez(out, xyz=xyz, time=np.array(table.getIndependentColumn()), **angles)
     said = {key: table.getTableMetaDataString(key) for key in table.getTableMetaDataKeys()}
     sys.stdout.write(f"\n{json.dumps(said | {'labels': list(table.getColumnLabels())})}\n")

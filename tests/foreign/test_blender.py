@@ -15,6 +15,7 @@ from pose_rig.session.formats.bone_names import CONVENTIONS, NAMES, BoneNaming
 from pose_rig.session.formats.bvh import write_bvh
 from pose_rig.session.formats.gltf import write_gltf
 from tests.foreign.conftest import Judge
+from tests.session.formats.test_gltf import two_people
 from tests.session.motions import motion, walk
 
 pytestmark = pytest.mark.foreign
@@ -154,3 +155,18 @@ def test_what_the_page_says_moves_a_character(tmp_path: Path, judge: Judge) -> N
     assert said["constrained_m"] < CLOSE_M
     assert said["baked_m"] < CLOSE_M
     assert said["constraints"] == 0
+
+
+@pytest.mark.parametrize("suffix", ["glb", "gltf"])
+def test_two_people_are_two_armatures_that_move_together(tmp_path: Path, judge: Judge, suffix: str) -> None:
+    path, frames = tmp_path / f"two.{suffix}", np.arange(90)
+    first, second = two_people(path)
+    said = judge("read_in_blender.py", path, tmp_path / "a.npz", RATE_HZ, numbered(frames, 0))
+    assert len(said["armatures"]) == 2
+    found = np.load(tmp_path / "a.npz")["heads"].reshape(90, 2, -1, 3)
+    names = said["names"][: found.shape[2]]
+    assert said["names"] == names * 2
+    for n, (moved, at) in enumerate(((first, frames), (second, np.maximum(frames - 30, 0)))):  # it comes 0.5 s later
+        order = [names.index(NAMES[VRM][bone]) for bone in BONES]
+        error_m = np.linalg.norm(found[:, n, order] - in_blender(moved, at), axis=-1)
+        assert error_m.max() < CLOSE_M

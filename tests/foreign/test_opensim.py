@@ -16,6 +16,7 @@ from pose_rig.session.formats.trc import write_trc
 from pose_rig.skeleton import INDEX
 from tests.foreign.conftest import Judge
 from tests.session.posed import NAMES, made, with_gaps
+from tests.session.two_people import poses_of_two
 
 pytestmark = pytest.mark.foreign
 
@@ -103,3 +104,15 @@ def test_opensim_reads_every_row_of_a_mot(judge: Judge, tmp_path: Path) -> None:
         np.testing.assert_allclose(numbers["stored"], numbers["columns"], atol=1e-6)
         np.testing.assert_allclose(numbers["stored_time"], np.arange(60) / 60, atol=1e-6)
     np.testing.assert_allclose(knee, -KNEE_DEG, atol=0.05)
+
+
+def test_opensim_reads_the_markers_of_two_people(judge: Judge, tmp_path: Path) -> None:
+    people = poses_of_two()
+    write_trc(tmp_path / "take.trc", people)
+    said = judge("read_in_opensim.py", tmp_path / "take.trc", tmp_path / "out.npz", "[]")  # no model has such markers
+    assert said["labels"] == [f"P{n}_{name}" for n in (1, 2) for name in marker_names(NAMES, "opensim")]
+    with np.load(tmp_path / "out.npz") as content:
+        xyz = content["xyz"].reshape(30, 2, len(NAMES), 3)
+    np.testing.assert_allclose(xyz[:, 0], people[0].xyz, atol=1e-6)
+    assert np.isnan(xyz[5:23, 1]).all()
+    np.testing.assert_allclose(xyz[[0, 4, 23, 29], 1], people[1].xyz[[0, 4, 5, 11]], atol=1e-5)
