@@ -49,7 +49,7 @@ class TrackedPeople:
         return self._newest.get(person)
 
     def lines(self) -> list[str]:
-        """Returns one line per person: whether they are tracked, their height, where they are, how much is measured."""
+        """Returns one line per person: whether they are tracked, their height, the joints measured, where they are."""
         return [_line(pose) for pose in self.present]
 
     def _is_recent(self, pose: Pose3D) -> bool:
@@ -66,6 +66,6 @@ def _line(pose: Pose3D) -> str:
     facts = [f"person {pose.person + 1}: {'tracked' if pose.tracking else 'lost'}", height]
     if pose.tracking:
         x, _, z = (float(value) for value in pose.xyz[INDEX["pelvis"]])
-        facts.append(f"{int((pose.score[:J] > 0).sum())} of {J} joints measured")
+        facts.append(f"{int((pose.score[:J] > 0).sum())} of {J} joints")
         facts += [f"at {x:+.1f} {z:+.1f} m"] if pose.mode == "solved" else []
     return "   ".join(facts)

@@ -122,7 +122,7 @@ def test_several_people_and_targets_of_their_own() -> None:
     assert target_line(second).startswith("vmc 127.0.0.1:39540/unity@2")
     lines = people_lines(rig)
     assert [line.split("   ")[0] for line in lines] == ["person 1: tracked", "person 2: tracked"]
-    assert "height 1.62 m   17 of 17 joints measured   at " in lines[1]
+    assert "height 1.62 m   17 of 17 joints   at " in lines[1]
     for message in (replace(pose(), index=1, tracking=0), replace(pose(), index=1, person=1, tracking=0)):
         rig.update(message, S)
     assert rig.diagnosis(S)[0].startswith("No person is detected")
