@@ -70,24 +70,24 @@ class WebRig:
         return message
 
 
-def web_job(folder: Path, keys: Keys, source: str, *, phones: int = 0, restarts: int = 0) -> WebJob:
+def web_job(folder: Path, keys: Keys, source: str, *, phones: int = 0, people: int = 1, restarts: int = 0) -> WebJob:
     cameras = [CameraConfig(source="0", name="cam0")]
     cameras += [CameraConfig(source=PHONE, name=f"phone{number + 1}") for number in range(phones)]
     at = [f"tcp://{LOOPBACK}:{free_port()}" for _ in range(3)]
     return WebJob(
-        config=Config(camera=tuple(cameras), view=True, phones=phones), live=True, hosts=(LOOPBACK,),
+        config=Config(camera=tuple(cameras), view=True, phones=phones, people=people), live=True, hosts=(LOOPBACK,),
         names=(LOOPBACK, "localhost"), port=free_port(), tokens=Tokens.random(), folder=str(folder), inputs=(source,),
         output=at[0], thumbnails=at[1], phones=at[2], keys=keys, restarts=restarts,
     )  # fmt: skip
 
 
 @contextmanager
-def running(folder: Path, *, phones: int = 0) -> Iterator[WebRig]:
+def running(folder: Path, *, phones: int = 0, people: int = 1) -> Iterator[WebRig]:
     """Runs a web worker; the failure of its thread fails the test."""
     keys, stop = generate_keys(), threading.Event()
     failures: list[BaseException] = []
     with Sender(f"tcp://{LOOPBACK}:0", bind=True, keys=keys) as fusion:
-        job = web_job(folder, keys, fusion.endpoint, phones=phones)
+        job = web_job(folder, keys, fusion.endpoint, phones=phones, people=people)
 
         def run() -> None:
             try:

@@ -8,14 +8,14 @@ import numpy as np
 from pose_rig.capture.source import Detections
 from pose_rig.capture.thumbnails import ThumbnailSender
 from pose_rig.web.watchers import MAX_WATCHERS
-from pose_rig.wire.messages import CameraState, Command, Health, RigState
+from pose_rig.wire.messages import CameraState, Command, Health, Refined2D, RigState
 from tests.streaming.live import pose3d
 from tests.streaming.people import person
 from tests.web.phone import until_true
 from tests.web.rig import WebRig, opened, run_async, running
 
 
-async def publish(rig: WebRig, count: int = 40) -> None:
+async def publish(rig: WebRig, count: int = 40, people: int = 1) -> None:
     """Publishes the reports and the poses of a rig."""
     subject = person(1, seconds=3.0)
     camera = CameraState(
@@ -24,7 +24,11 @@ async def publish(rig: WebRig, count: int = 40) -> None:
     for index in range(count):
         rig.fusion.send(RigState(t_ns=index, mode="settled", cameras=(camera,), note="Walk about."))
         rig.fusion.send(Health(worker="cam0", t_ns=index, state="running", rate_hz=30.0))
-        rig.fusion.send(pose3d(subject, index))
+        for identity in range(people):
+            rig.fusion.send(pose3d(subject, index, person=identity))
+            xy, inlier = np.full((17, 2), 100.0 * identity, np.float32), np.ones(17, np.float32)
+            refined = Refined2D(camera="cam0", index=index, t_ns=index, xy=xy, inlier=inlier, person=identity)
+            rig.fusion.send(refined)
         await asyncio.sleep(0.02)
 
 
@@ -48,6 +52,23 @@ def test_a_page_gets_the_state_of_the_rig_and_poses(tmp_path: Path) -> None:
             assert [fields["text"] for fields in page.texts if fields["type"] == "event"] == ["Mode settled."]
 
     with running(tmp_path) as rig:
+        run_async(check(rig))
+
+
+def test_a_page_gets_every_person(tmp_path: Path) -> None:
+    async def check(rig: WebRig) -> None:
+        async with opened(rig, rig.job.tokens.watch) as page:
+            assert (await page.until("hello"))["people"] == 2
+            await page.send(type="watch", cameras=True)
+            publishing = asyncio.create_task(publish(rig, people=2))
+            frame = await page.until("frame", lambda fields: len(fields["people"]) == 2)
+            assert [one["person"] for one in frame["people"]] == [0, 1]
+            keypoints = await page.until("keypoints", lambda fields: len(fields["people"]) == 2)
+            assert [one["refined"][0][0] for one in keypoints["people"]] == [0.0, 100.0]
+            assert keypoints["refined"][0][0] == 0.0
+            await publishing
+
+    with running(tmp_path, people=2) as rig:
         run_async(check(rig))
 
 
