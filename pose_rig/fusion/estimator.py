@@ -74,7 +74,7 @@ class Estimator:
     Attributes:
         clocks: The clocks of the cameras; whoever samples the cameras applies them. `follow_clocks` finds them live.
         left_out: (V,) cameras whose detections are not used, neither for the rig nor for poses.
-        evidence: Of the last time step.
+        evidence: Of the last time step, of the person that most views show.
         others: Poses of further people than the first at the last time step, in the order of their identities.
     """
 
@@ -106,7 +106,7 @@ class Estimator:
         self._rig.unchecked[:] = not may_move
         self._people = People(self._config)
         self._late_people: People | None = None  # the same, a little later, where cameras are late
-        self._learned_ns = 0
+        self._learned_ns = self._people_changes = 0
         self._late_age_ns: Sequence[float] = [0.0] * len(self._config.camera)
         self._live_clocks = LiveClocks(len(self._config.camera), self._engine, self._background)
         self._published_clocks = self.clocks
@@ -260,13 +260,22 @@ class Estimator:
         cameras, rig = self._cameras, self._rig.view(t_ns)
         cameras.fix_joints()
         observation = yield Observe(t_ns, samples, cameras.landmarks, rig.intrinsics)
-        first, *others = yield from people.estimate(observation, samples, cameras, rig, self._engine)
-        self.evidence = Evidence(first.hypothesis, first.solved)
-        self.others = tuple(other.pose for other in others)
+        steps = yield from people.estimate(observation, samples, cameras, rig, self._engine)
+        first, self.others = steps[0], tuple(step.pose for step in steps[1:] if step.is_placed)
+        main = max(steps, key=lambda step: step.views)  # the first of those that most views show
+        self.evidence = Evidence(main.hypothesis, main.solved)
         if learn and people.first.vertical is not None:
             self._rig.set_vertical(people.first.vertical)
+        if learn and people.changes != self._people_changes:
+            self._people_changes = people.changes
+            self._rig.restart_unsolved()
         if learn:
-            self._learn(self.evidence, rig.for_views(observation.present))
+            others = [
+                (step.pose.person, step.hypothesis, step.solved)
+                for step in steps
+                if step is not main and step.hypothesis is not None
+            ]
+            self._learn(self.evidence, rig.for_views(observation.present), main.pose.person, others)
         return first.pose
 
     def memory(self, t_ns: int) -> Floats:
@@ -321,11 +330,17 @@ class Estimator:
         """Whether the rig is solved, no camera moves, and none of those in use disagrees."""
         return self._rig.cameras_agree
 
-    def _learn(self, evidence: Evidence, rig: RigView) -> None:
+    def _learn(
+        self,
+        evidence: Evidence,
+        rig: RigView,
+        person: int = 0,
+        others: Sequence[tuple[int, Hypothesis, SolvedPose | None]] = (),
+    ) -> None:
         if evidence.hypothesis is None:
             self._rig.no_person()
         else:
-            self._rig.update(evidence.hypothesis, evidence.pose, rig)
+            self._rig.update(evidence.hypothesis, evidence.pose, rig, person, others)
 
     def follow_clocks(self, t_ns: int, cameras: CameraInputs) -> None:
         """Compares the clocks of live cameras in the background, and uses what was found, from this time step on."""

@@ -46,7 +46,7 @@ def assign(
     cost = distances(observation, cameras, expected, height_m)
     for view in np.unique(observation.view[free & cameras.known[observation.view]]).tolist():
         candidates = np.flatnonzero(free & (observation.view == view))
-        chosen = _cheapest(cost[:, candidates], gate)
+        chosen = cheapest(cost[:, candidates], gate)
         found[:, view] = np.where(chosen == UNASSIGNED, UNASSIGNED, candidates[chosen])
     return found
 
@@ -77,8 +77,8 @@ def distances(observation: Observation, cameras: Calibration, expected: Floats, 
     return np.where(near[:, view] & cameras.known[view], nearest, np.inf)
 
 
-def _cheapest(cost: Floats, gate: Floats) -> NDArray[np.int64]:
-    """Returns (N,) the assignment of least total cost, from costs (N,C); not assigning a person costs the gate (N,)."""
+def cheapest(cost: Floats, gate: Floats) -> NDArray[np.int64]:
+    """Returns (N,) each person's candidate, at least total cost (N,C); one without a candidate costs the gate (N,)."""
     options = [_options(row, limit) for row, limit in zip(cost, gate.tolist(), strict=True)]
     best = [choices[0] for choices in options]
     taken = [choice for choice in best if choice != UNASSIGNED]

@@ -1,8 +1,8 @@
 """The people who are tracked in one rig.
 
-Until the rig is solved, one person is tracked, and the cameras are learned from them. In a solved rig, every person is
-expected somewhere in the room: a view's candidates are assigned to the people by that, and what is left over in several
-views is a new person, or one who was lost.
+Until the rig is solved, detections of several views that are one person are found by how the views are arranged
+(`arrangement`). In a solved rig, every person is expected somewhere in the room: the candidates of a view are assigned
+to people by that, and what is left over in several views is a new person, or one who was lost.
 
 Axes: V views, C candidates, P points (`segments.POINTS`).
 """
@@ -15,13 +15,17 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.config import Config
+from pose_rig.fusion.calibration.bundle.segments import JOINTS_FROM_POINTS
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution
-from pose_rig.fusion.people.assignment import assign
+from pose_rig.fusion.people.arrangement import Arrangement, groups
+from pose_rig.fusion.people.assignment import assign, cheapest
 from pose_rig.fusion.people.identities import Identities
 from pose_rig.fusion.people.new_people import Group, find_groups
 from pose_rig.fusion.people.person_tracker import PersonTracker
+from pose_rig.fusion.people.single_views import single_views
 from pose_rig.fusion.people.tracked_person import PersonStep, TrackedPerson, average_bones, height_of
+from pose_rig.fusion.people.unplaced_views import UnplacedViews
 from pose_rig.fusion.pose.computation import Computations, together
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED
 from pose_rig.fusion.pose.observation import Observation
@@ -32,6 +36,7 @@ from pose_rig.graph import Engine
 
 SEARCH_INTERVAL_NS = 100_000_000  # between searches for new people
 LEAVES_AFTER_S = 2.0  # without a view that agrees
+MAX_ROUGH_MOVE, ROUGH_MOVE_PER_S = 0.5, 0.5  # of a person between time steps, body heights, before the rig is solved
 SAME_PERSON_M = 0.25  # mean distance of points, nearer than two people can be
 CONFIRMED_AFTER_S = 0.3
 MIN_WELL_SEEN = 0.7  # share of the time steps, of a new person who is confirmed
@@ -51,8 +56,17 @@ class People:
         self._identities = Identities()
         self._people = [TrackedPerson(self._identities.next(), config)]
         self._new: list[TrackedPerson] = []
+        self._arrangement = Arrangement(len(config.camera))
+        self._unplaced = UnplacedViews(len(config.camera))
+        self._arrangement_changes = 0
+        self._was_solved = False
         self._searched_ns = 0
         self._apart_ns = 0  # when no two were the same person
+
+    @property
+    def changes(self) -> int:
+        """How often what was learned before the rig is solved has turned out to be of other people."""
+        return self._arrangement_changes + self._arrangement.changes * self._arrangement.shows_several
 
     @property
     def first(self) -> PersonTracker:
@@ -77,38 +91,97 @@ class People:
         """
         if self._config.people == 1:
             return [(yield from self._people[0].estimate(observation, samples, cameras, rig, engine))]
-        if rig.solution is None:
-            self._keep_first()
-            return [(yield from self._people[0].estimate(observation, samples, cameras, rig, engine))]
-        people, usable = [*self._people, *self._new], replace(rig.solution.cameras, known=rig.known)
-        parts, free = self._parts(observation, rig.solution, usable)
+        unsolved = rig.solution is None
+        if unsolved and self._was_solved:
+            self._restart()
+        self._was_solved = not unsolved
+        t_ns, usable, free = observation.t_ns, None, np.zeros(len(observation.view), bool)
+        if rig.solution is not None:
+            usable = replace(rig.solution.cameras, known=rig.known)
+        rows = yield from self._by_rough_places(observation, engine)
+        if usable is not None and rig.solution is not None:
+            rows, free = self._by_places(observation, rig.solution, usable, rows)
+            yield from self._in_unplaced_views(observation, rig.solution, usable, rows, free, engine)
+        people = [*self._people, *self._new]
+        parts = [observation.part(rows[id(person)]) for person in people]
         steps = together(
             [person.estimate(part, samples, cameras, rig, engine) for person, part in zip(people, parts, strict=True)]
         )
         for person, step in zip(people, steps, strict=True):
-            person.update(observation.t_ns, step, usable)
+            person.update(t_ns, step, usable)
         result = [(person, step) for person, step in zip(people, steps, strict=True) if person.identity is not None]
-        self._confirm(observation.t_ns)
-        self._remove(observation.t_ns)
-        self._search(observation, free, usable)
-        return [step for person, step in result if person in self._people]
+        self._confirm(t_ns)
+        self._remove(t_ns)
+        if usable is not None:
+            self._search(observation, free, usable)
+        return [step for person, step in result if person in self._people] or [result[0][1]]
 
-    def _keep_first(self) -> None:
-        """Forgets all but the first person, and where they are: the rig is not solved."""
+    def _restart(self) -> None:
+        """Forgets all but the first person, and where they are: the rig is not solved any more."""
         for person in self._people[1:]:
             self._identities.leave(person)
         self._people, self._new = self._people[:1], []
         self._people[0].tracker.restart_position()
+        self._people[0].rough_place = None
+        self._arrangement_changes = self.changes
+        self._arrangement = Arrangement(len(self._config.camera))
 
-    def _parts(
-        self, observation: Observation, solution: RigSolution, cameras: Calibration
-    ) -> tuple[list[Observation], NDArray[np.bool_]]:
-        """Returns all people's candidates, and (C,) which are not assigned; those who are new choose last.
+    def _by_rough_places(self, observation: Observation, engine: Engine) -> Computations[dict[int, NDArray[np.int64]]]:
+        """Returns the candidates of each person, by `id`, as far as they have no place in a solved rig yet.
+
+        The first person may be any of them until it is known which detections are of one person.
+        """
+        t_ns = observation.t_ns
+        people = [person for person in [*self._people, *self._new] if person.expected(t_ns) is None]
+        if not people or not len(observation.view):
+            return {id(person): np.zeros(0, np.int64) for person in people}
+        seen = yield from single_views(observation, engine)
+        self._arrangement.add(seen)
+        rough = self._arrangement.cameras
+        if rough is None or not self._arrangement.shows_several:
+            return {id(person): np.arange(len(observation.view)) if not i else np.zeros(0, np.int64)
+                    for i, person in enumerate(people)}  # fmt: skip
+        found = groups(seen, rough)
+        place = np.array([rough.places(seen)[0][group].mean(0) for group in found]).reshape(-1, 3)
+        for person in people:
+            if person.rough_place is None and len(found):
+                person.rough_place = place[int(np.argmax([len(group) for group in found]))]
+        old = np.array([np.full(3, np.inf) if p.rough_place is None else p.rough_place for p in people])
+        cost = np.linalg.norm(old[:, None] - place[None], axis=-1)
+        gate = np.array([MAX_ROUGH_MOVE + ROUGH_MOVE_PER_S * person.lost_s(t_ns) for person in people])
+        chosen = cheapest(cost, gate)
+        rows = {id(person): np.zeros(0, np.int64) for person in people}
+        for person, group in zip(people, chosen.tolist(), strict=True):
+            if group != UNASSIGNED:
+                rows[id(person)], person.rough_place = found[group], place[group]
+        room = self._config.people - len(self._people) - len(self._new)
+        for group in [index for index in range(len(found)) if index not in chosen.tolist()][:room]:
+            person = TrackedPerson(None, self._config, t_ns)
+            person.rough_place = place[group]
+            self._new.append(person)
+            rows[id(person)] = found[group]
+        return rows
+
+    def _by_places(
+        self,
+        observation: Observation,
+        solution: RigSolution,
+        cameras: Calibration,
+        rows: dict[int, NDArray[np.int64]],
+    ) -> tuple[dict[int, NDArray[np.int64]], NDArray[np.bool_]]:
+        """Returns the candidates of each person, by `id`, and (C,) which are not assigned; new people choose last.
 
         In views without an assigned candidate, as of a camera that was moved, the first person may be any of them.
+
+        Args:
+            observation: The candidates.
+            solution: The solved rig.
+            cameras: Those that are in use.
+            rows: The candidates of people who have no place in the rig yet.
         """
-        t_ns, free = observation.t_ns, np.ones(len(observation.view), bool)
-        rows: dict[int, NDArray[np.int64]] = {}
+        t_ns, free, rows = observation.t_ns, np.ones(len(observation.view), bool), dict(rows)
+        for taken in rows.values():
+            free[taken] = False
         for people in (self._people, self._new):
             expected = [(person, place) for person in people if (place := person.expected(t_ns)) is not None]
             if not expected:
@@ -124,15 +197,33 @@ class People:
             for (person, _), own in zip(expected, chosen, strict=True):
                 rows[id(person)] = own[own != UNASSIGNED]
                 free[rows[id(person)]] = False
-        for person in [*self._people, *self._new]:
-            if id(person) not in rows:  # who was never in the solved rig may be any of them
-                rows[id(person)] = np.flatnonzero(free)
-                free[:] = False
         first = self._people[0]
         owned = np.bincount(observation.view[~free], minlength=observation.views) > 0
-        others = np.flatnonzero(free & ~owned[observation.view])
+        others = np.flatnonzero(free & ~owned[observation.view] & cameras.known[observation.view])
         rows[id(first)] = np.sort(np.concatenate([rows[id(first)], others]))
-        return [observation.part(rows[id(person)]) for person in [*self._people, *self._new]], free
+        return rows, free
+
+    def _in_unplaced_views(
+        self,
+        observation: Observation,
+        solution: RigSolution,
+        cameras: Calibration,
+        rows: dict[int, NDArray[np.int64]],
+        free: NDArray[np.bool_],
+        engine: Engine,
+    ) -> Computations[None]:
+        """Adds to ``rows`` the candidates in views whose camera pose is unknown; arguments as in `_by_places`."""
+        self._unplaced.forget(cameras.known)
+        free = free & ~cameras.known[observation.view]
+        expected = [(person, person.expected(observation.t_ns)) for person in self._people]
+        people = [(person, place) for person, place in expected if place is not None and np.isfinite(place).all()]
+        if not free.any() or not people:
+            return
+        seen = yield from single_views(observation, engine)
+        joints = [np.asarray(JOINTS_FROM_POINTS @ place) for _, place in people]
+        height_m = [height_of(person.bones(solution)) for person, _ in people]
+        for (person, _), own in zip(people, self._unplaced.assign(seen, free, joints, height_m), strict=True):
+            rows[id(person)] = np.sort(np.concatenate([rows[id(person)], own[own != UNASSIGNED]]))
 
     def _confirm(self, t_ns: int) -> None:
         """Gives identities to those who are new and were well seen; the others are dropped."""

@@ -38,7 +38,7 @@ class PersonTracker:
 
     def __init__(self, config: Config) -> None:
         views = len(config.camera)
-        self._association = DataAssociation(views)
+        self._association = DataAssociation(views, may_switch=config.people == 1)
         self._body_scale = BodyScale(config.height_m or ASSUMED_HEIGHT_M)
         self._smooth = OneEuro(config.fusion.min_cutoff_hz, config.fusion.beta)
         self._motion, self._cold_frame = PersonMotion(views), ColdFrame(views)

@@ -44,6 +44,16 @@ class PersonStep:
     hypothesis: Hypothesis | None
     solved: SolvedPose | None
 
+    @property
+    def is_placed(self) -> bool:
+        """Whether the pose has a place in the room, or is the last one that had."""
+        return self.solved is not None or self.hypothesis is None
+
+    @property
+    def views(self) -> int:
+        """How many views show the person."""
+        return 0 if self.hypothesis is None else int(self.hypothesis.present.sum())
+
 
 class TrackedPerson:
     """A person.
@@ -59,6 +69,7 @@ class TrackedPerson:
         began_ns: As above.
         views: How many views agreed at the last time step.
         steps: Time steps since ``began_ns``, well_seen: those of them at which two views or more agreed.
+        rough_place: (3,) body heights, in the rig of an `Arrangement`; None = unknown.
         bones_m: (L,) segment lengths; None = those with which the rig was solved.
     """
 
@@ -68,6 +79,7 @@ class TrackedPerson:
         self.began_ns = began_ns
         self.views = self.steps = self.well_seen = 0
         self.bones_m: Floats | None = None
+        self.rough_place: Floats | None = None
         self._bones = BoneLengths()
         self.seen_ns = self.well_seen_ns = began_ns
         self._found: Floats | None = None  # (P,3) m where they were found, until there is a pose
@@ -99,7 +111,10 @@ class TrackedPerson:
         self.seen_ns = self.well_seen_ns = t_ns
 
     def bones(self, solution: RigSolution) -> Floats:
-        """Returns (L,) m the segment lengths with which the person is fitted."""
+        """Returns (L,) m the segment lengths with which the person is fitted: solved, or else measured, or average."""
+        solved = None if self.identity is None else solution.bones_of(self.identity)
+        if solved is not None:
+            return solved
         return solution.bone_length_m if self.bones_m is None else self.bones_m
 
     def estimate(
@@ -115,8 +130,8 @@ class TrackedPerson:
         The rig is that of all cameras, whoever they show.
         """
         rig = rig.for_views(observation.present)
-        if rig.solution is not None and self.bones_m is not None:
-            rig = replace(rig, solution=replace(rig.solution, bone_length_m=self.bones_m))
+        if rig.solution is not None and (own := self.bones(rig.solution)) is not rig.solution.bone_length_m:
+            rig = replace(rig, solution=replace(rig.solution, bone_length_m=own))
         found = yield from self.tracker.estimate(observation, samples, cameras, rig, engine)
         pose, hypothesis, solved = found
         return PersonStep(pose if not self.identity else replace(pose, person=self.identity), hypothesis, solved)
@@ -126,22 +141,28 @@ class TrackedPerson:
         """(L,) segment lengths as measured, None until they are."""
         return self._bones.length_m
 
-    def update(self, t_ns: int, step: PersonStep, cameras: Calibration) -> None:
-        """Adds what was estimated at a time step with the cameras whose pose is known."""
+    def update(self, t_ns: int, step: PersonStep, cameras: Calibration | None) -> None:
+        """Adds what was estimated at a time step with the cameras whose pose is known; None = the rig is not solved."""
         self.steps += 1
-        self.views = 0
-        if step.solved is None:
-            return
-        self._found = None
-        self.views = int((cameras.known & (step.solved.agreement > MIN_AGREEMENT)).sum())
+        if cameras is None:
+            self.views = 0 if step.hypothesis is None else int(step.hypothesis.present.sum())
+        elif step.solved is None:
+            self.views = 0
+        else:
+            self._found = None
+            self.views = int((cameras.known & (step.solved.agreement > MIN_AGREEMENT)).sum())
         if self.views:
             self.seen_ns = t_ns
         if self.views > 1:
             self.well_seen_ns = t_ns
             self.well_seen += 1
-            self._bones.add(t_ns, step.solved, cameras)
-            if self.bones_m is not None and self.measured_bones_m is not None:
-                self.bones_m = self.measured_bones_m
+            if cameras is not None and step.solved is not None:
+                self._measure(t_ns, step.solved, cameras)
+
+    def _measure(self, t_ns: int, pose: SolvedPose, cameras: Calibration) -> None:
+        self._bones.add(t_ns, pose, cameras)
+        if self.bones_m is not None and self.measured_bones_m is not None:
+            self.bones_m = self.measured_bones_m
 
 
 def average_bones(height_m: float | None) -> Floats:

@@ -38,14 +38,19 @@ _Evaluated = Computations[tuple[GraphOutput, Floats, NDArray[np.bool_]]]
 
 
 class DataAssociation:
-    """Associates the candidates of all views with one person, from frame to frame."""
+    """Associates the candidates of all views with one person, from frame to frame.
 
-    def __init__(self, views: int) -> None:
+    Args:
+        views: Number of views.
+        may_switch: Whether another person is tracked instead where the evidence suffices.
+    """
+
+    def __init__(self, views: int, *, may_switch: bool = True) -> None:
         self._last_xy_px = np.zeros((views, J, 2))
         self._last_visible = np.zeros((views, J), bool)
         self._last_ns = np.full(views, NEVER_NS)
         self._unassigned = np.zeros(views, bool)
-        self._person_switch = PersonSwitch(views)
+        self._person_switch = PersonSwitch(views) if may_switch else None
         self._body: Floats | None = None
         self._body_ns = 0
 
@@ -90,7 +95,7 @@ class DataAssociation:
                 if plausible[winner]:
                     break
         other = None
-        if assignment.max() < len(detected.view):
+        if self._person_switch is not None and assignment.max() < len(detected.view):
             other = yield from self._person_switch.update(detected, assignment, engine)
         if other is not None:
             observation, assignment = detected, other

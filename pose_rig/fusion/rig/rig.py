@@ -117,13 +117,22 @@ class Rig:
             weight = weight * (poses.known | poses.moving.known(t_ns))
         return RigView(poses.mode, poses.used_intrinsics, poses.prior(t_ns), weight, poses.known, poses.solution)
 
-    def update(self, hypothesis: Hypothesis, pose: SolvedPose | None, view: RigView) -> None:
+    def update(
+        self,
+        hypothesis: Hypothesis,
+        pose: SolvedPose | None,
+        view: RigView,
+        person: int = 0,
+        others: Sequence[tuple[int, Hypothesis, SolvedPose | None]] = (),
+    ) -> None:
         """Updates the estimated cameras with one more time step.
 
         Args:
             hypothesis: Which person each view follows, and what the graph computed.
             pose: That in the solved rig, None until it is solved.
             view: The cameras that were used.
+            person: Identity of the person.
+            others: Identities, hypotheses and poses of further people.
         """
         t_ns, present, moving = hypothesis.observation.t_ns, hypothesis.observation.present, self.poses.moving
         cold = hypothesis if view.prior is None else None
@@ -131,9 +140,10 @@ class Rig:
             cold = self._without_prior(hypothesis)
         if self.poses.recorded is None:
             self._discard_other_person(hypothesis)
-        agreement = np.where(hypothesis.present, consistency_weight(hypothesis.out.model_sd[0].astype(float)), 0.0)
-        if pose is not None:  # which is not fitted to moving cameras
-            agreement = np.where(moving.moving, agreement, pose.agreement)
+        agreement = self._agreement(hypothesis, pose)
+        for _, other, other_pose in others:  # a camera that agrees about one person was not moved
+            present = present | other.present
+            agreement = np.maximum(agreement, self._agreement(other, other_pose))
         self._consistency.update(t_ns, present, agreement)
         prior = self.poses.prior(t_ns) if moving.moving.any() else None
         if prior is not None:
@@ -141,7 +151,19 @@ class Rig:
             if cold is not None and cold is not hypothesis:
                 moving.initialise(cold, prior.camera_from_rig, self.poses.known)
         if self.poses.recorded is None:
-            self._estimate(hypothesis, cold, pose)
+            self._estimate(hypothesis, cold, pose, person, [] if self._setup.fixed is not None else others)
+
+    def _agreement(self, hypothesis: Hypothesis, pose: SolvedPose | None) -> Floats:
+        """Returns (V,) 0–1 how well each view agrees with the others about a person."""
+        agreement = np.where(hypothesis.present, consistency_weight(hypothesis.out.model_sd[0].astype(float)), 0.0)
+        if pose is None:
+            return agreement
+        return np.where(self.poses.moving.moving, agreement, pose.agreement)  # it is not fitted to moving cameras
+
+    def restart_unsolved(self) -> None:
+        """Discards what was learned, if the rig is not solved: people were taken for each other."""
+        if self.poses.solved is None:
+            self._discard_cameras()
 
     def no_person(self) -> None:
         """Adds a time step at which no camera detects a person."""
@@ -220,7 +242,14 @@ class Rig:
         out = run_graph(self._engine, observation, assignment[None], None, np.ones(observation.views))
         return Hypothesis(observation, assignment, out)
 
-    def _estimate(self, hypothesis: Hypothesis, cold: Hypothesis | None, pose: SolvedPose | None) -> None:
+    def _estimate(
+        self,
+        hypothesis: Hypothesis,
+        cold: Hypothesis | None,
+        pose: SolvedPose | None,
+        person: int,
+        others: Sequence[tuple[int, Hypothesis, SolvedPose | None]],
+    ) -> None:
         observation, solved, moving = hypothesis.observation, self.poses.solved, self.poses.moving.moving
         if self.reports:
             self._report.update(observation.t_ns, observation.present)
@@ -235,9 +264,13 @@ class Rig:
         if self._setup.fixed is not None:
             return
         self._take_results()
-        if self.calibrator.is_due(observation.t_ns) and (hypothesis.present & ~moving).sum() > 1:
-            solved = self.poses.solved
-            self.calibrator.add(hypothesis, cold, ~moving if solved is None else ~moving & solved.known)
+        solved = self.poses.solved
+        used = ~moving if solved is None else ~moving & solved.known
+        for other, seen, _ in others:
+            if self.calibrator.is_due(observation.t_ns, other) and (seen.present & ~moving).sum() > 1:
+                self.calibrator.add(seen, seen if self.poses.mode == "cold" else None, used, person=other)
+        if self.calibrator.is_due(observation.t_ns, person) and (hypothesis.present & ~moving).sum() > 1:
+            self.calibrator.add(hypothesis, cold, used, person=person)
             self._start_computations()
 
     def _start_computations(self) -> None:
@@ -321,7 +354,9 @@ class Rig:
         """Discards what was estimated from another person, if the person has, or may have, changed."""
         if hypothesis.switched and self.poses.solved is None:
             self._discard_cameras()
-        elif hypothesis.switched or self.calibrator.is_outdated(hypothesis.observation.t_ns):
+        elif hypothesis.switched or (
+            not self._setup.several_people and self.calibrator.is_outdated(hypothesis.observation.t_ns)
+        ):
             self._discard_person()
 
     def _discard_cameras(self) -> None:

@@ -29,6 +29,7 @@ class Setup:
         earlier: The solved rig of an earlier run, used if the first keyframes agree with it.
         fixed: A solved rig that is used from the start and kept.
         other_heights_m: Body heights of further people, in the order in which they appear.
+        several_people: Whether more than one person may be tracked, so that identities are known.
     """
 
     names: Sequence[str]
@@ -40,6 +41,7 @@ class Setup:
     earlier: RigSolution | None = None
     fixed: RigSolution | None = None
     other_heights_m: Sequence[float] = ()
+    several_people: bool = False
 
 
 def setup_of(config: Config, fixed: RigSolution | None) -> Setup:
@@ -55,6 +57,7 @@ def setup_of(config: Config, fixed: RigSolution | None) -> Setup:
         earlier=earlier_solution(cameras, height_m),
         fixed=fixed,
         other_heights_m=config.other_heights_m,
+        several_people=config.people > 1,
     )
 
 

@@ -1,0 +1,277 @@
+"""Which detections of several views are one person before anything is known of the cameras.
+
+Static cameras reveal themselves through all people at once. Every pair of detections, one in each of two views, implies
+a relative pose of the two cameras: if both show one person, always about the same one; otherwise a different one each
+time. The most frequent relative poses that agree with each other are an approximate rig, in which the detections of one
+person are near each other and face the same way. Rotations of lifts are accurate to about 10°, distances to 10 %.
+
+Axes: V views, C candidates, K votes of a pair of views, M modes.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.people.single_views import SingleViews
+from pose_rig.geometry import angle_deg, nearest_rotation
+
+INTERVAL_NS = 66_000_000
+MAX_STEPS = 90  # six seconds
+MIN_STEPS = 12
+MAX_VOTES = 160  # of a pair of views
+ANGLE_SCALE_DEG, DISTANCE_SCALE = 30.0, 0.6  # at which a vote no longer supports a relative pose; body heights
+ALIKE_SCALE = 0.35  # of the distance of two poses of unit size
+MODES, MODE_DISTANCE_DEG = 3, 35.0  # of a pair that are considered, and how different they are
+TREES = 64  # of pairs that connect all views, which are compared
+ALIKE_DEG = 30.0  # of two bodies that are not alike at all
+MAX_GROUP_DEG = 60.0  # of two detections of one person: difference of direction and, converted, of place
+DEG_PER_HEIGHT = 50.0
+MAX_CHANGE_DEG = 40.0  # of a relative rotation, from one estimate to the next
+
+
+@dataclass(frozen=True, slots=True)
+class _Votes:
+    """The relative poses of one pair of views: (K,3,3) first_from_second and (K,3) body heights.
+
+    ``weight`` (K,) is how alike the two bodies are, 0–1.
+    """
+
+    rotation: Floats
+    translation: Floats
+    weight: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class RoughCameras:
+    """Approximate camera poses in the frame of the first of them that is known.
+
+    Attributes:
+        rotation: (V,3,3) camera_from_rig.
+        translation: (V,3) body heights.
+        known: (V,) whether they are known.
+        support: How well all votes agree with them, 0–1 per pair and detected person.
+    """
+
+    rotation: Floats
+    translation: Floats
+    known: NDArray[np.bool_]
+    support: float
+
+    def differ(self, others: "RoughCameras") -> bool:
+        """Whether the pose of a camera that is known in both relative to another one is not the same."""
+        both = np.flatnonzero(self.known & others.known)
+        before, now = (one.rotation[both][:, None] @ one.rotation[both].swapaxes(-1, -2) for one in (self, others))
+        return bool((angle_deg(before, now) > MAX_CHANGE_DEG).any())
+
+    def places(self, seen: SingleViews) -> tuple[Floats, Floats]:
+        """Returns (C,3) places, body heights, and (C,J,3) lifted poses in the axes of the rig."""
+        rotation, translation = self.rotation[seen.view], self.translation[seen.view]
+        place = np.einsum("cji,cj->ci", rotation, seen.pelvis - translation)
+        return place, seen.lifted @ rotation
+
+
+class Arrangement:
+    """Collects detections, and estimates approximate camera poses from them.
+
+    Attributes:
+        cameras: As estimated last, None until then.
+        changes: How often they have become others: what was learned with those before is wrong.
+    """
+
+    def __init__(self, views: int) -> None:
+        self._views = views
+        self._steps: deque[SingleViews] = deque(maxlen=MAX_STEPS)
+        self._count, self._next_at = 0, MIN_STEPS
+        self._random = np.random.default_rng(0)
+        self.cameras: RoughCameras | None = None
+        self.changes = 0
+
+    def add(self, seen: SingleViews) -> None:
+        """Adds a time step, at most 15 times a second; the cameras are estimated again now and then."""
+        if self._steps and 0 <= seen.t_ns - self._steps[-1].t_ns < INTERVAL_NS:
+            return
+        self._steps.append(seen)
+        self._count += 1
+        if self._count < self._next_at:
+            return
+        self._next_at += max(3, self._count // 3)
+        before, self.cameras = self.cameras, self._estimate()
+        if self.cameras is not None and (before is None or before.differ(self.cameras)):
+            self.changes += 1
+
+    @property
+    def shows_several(self) -> bool:
+        """Whether a view has shown more than one person."""
+        return any(len(seen.view) > len(np.unique(seen.view)) for seen in self._steps)
+
+    def _estimate(self) -> RoughCameras | None:
+        votes = {
+            pair: found for pair in combinations(range(self._views), 2) if (found := self._votes(*pair)) is not None
+        }
+        modes = {pair: _modes(found) for pair, found in votes.items()}
+        if not modes:
+            return None
+        best: RoughCameras | None = None
+        for trial in range(TREES):
+            connected = _connected(self._tree(modes, greedy=trial == 0), self._views)
+            cameras = RoughCameras(*connected, _support(connected, votes))
+            if best is None or cameras.support > best.support:
+                best = cameras
+        return best
+
+    def _votes(self, u: int, v: int) -> _Votes | None:
+        """Returns the votes of all pairs of detections in two views, None with too few."""
+        rotation, translation, weight = [], [], []
+        for seen in self._steps:
+            a, b = np.flatnonzero(seen.view == u), np.flatnonzero(seen.view == v)
+            if len(a) and len(b):
+                i, j = (index.ravel() for index in np.meshgrid(a, b, indexing="ij"))
+                relative, alike = _aligned(seen.lifted[i], seen.lifted[j])
+                rotation.append(relative)
+                weight.append(alike)
+                translation.append(seen.pelvis[i] - np.einsum("kij,kj->ki", relative, seen.pelvis[j]))
+        if len(rotation) < MIN_STEPS // 2:
+            return None
+        rotations, translations, weights = (np.concatenate(part) for part in (rotation, translation, weight))
+        if len(rotations) > MAX_VOTES:
+            kept = np.sort(self._random.choice(len(rotations), MAX_VOTES, replace=False))
+            rotations, translations, weights = rotations[kept], translations[kept], weights[kept]
+        return _Votes(rotations, translations, weights)
+
+    def _tree(self, modes: dict[tuple[int, int], "_Modes"], *, greedy: bool) -> list["_Edge"]:
+        """Returns pairs that connect as many views as possible, one mode of each, those of much support first."""
+        edges = [
+            _Edge(u, v, found.rotation[m], found.translation[m], found.support[m])
+            for (u, v), found in modes.items()
+            for m in range(len(found.support))
+        ]
+        noise = np.zeros(len(edges)) if greedy else self._random.gumbel(0.0, 0.3, len(edges))
+        order = np.argsort(-(np.log(np.maximum([edge.support for edge in edges], 1e-9)) + noise), kind="stable")
+        group, tree = list(range(self._views)), []
+        for index in order.tolist():
+            edge = edges[index]
+            if group[edge.first] != group[edge.second]:
+                old, new = group[edge.first], group[edge.second]
+                group = [new if one == old else one for one in group]
+                tree.append(edge)
+        return tree
+
+
+@dataclass(frozen=True, slots=True)
+class _Modes:
+    """The most frequent relative poses of a pair: (M,3,3), (M,3) and (M,) their support, the best first."""
+
+    rotation: Floats
+    translation: Floats
+    support: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """A relative pose of two views, first_from_second."""
+
+    first: int
+    second: int
+    rotation: Floats
+    translation: Floats
+    support: float
+
+
+def _modes(votes: _Votes) -> _Modes:
+    near = _kernel(angle_deg(votes.rotation[:, None], votes.rotation[None]) / ANGLE_SCALE_DEG)
+    apart = np.linalg.norm(votes.translation[:, None] - votes.translation[None], axis=-1)
+    near = near * _kernel(apart / (2 * DISTANCE_SCALE)) * votes.weight
+    density = near.mean(1)
+    rotation: list[Floats] = []
+    translation: list[Floats] = []
+    support: list[float] = []
+    left = np.ones(len(density), bool)
+    while len(support) < MODES and left.any():
+        top = int(np.argmax(np.where(left, density, -1.0)))
+        weight = near[top]
+        rotation.append(_mean_rotation(votes.rotation, weight))
+        translation.append((weight[:, None] * votes.translation).sum(0) / weight.sum())
+        support.append(float(density[top]))
+        left &= angle_deg(votes.rotation, votes.rotation[top]) > MODE_DISTANCE_DEG
+    return _Modes(np.array(rotation), np.array(translation), np.array(support))
+
+
+def _aligned(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """Returns the rotations (K,3,3) a_from_b of poses (K,J,3), and (K,) how alike the poses are after them, 0–1."""
+    a, b = (pose - pose.mean(1, keepdims=True) for pose in (a, b))
+    a, b = (pose / np.maximum(np.linalg.norm(pose, axis=(1, 2), keepdims=True), 1e-9) for pose in (a, b))
+    rotation = nearest_rotation(a.swapaxes(1, 2) @ b)
+    square = np.maximum(2 - 2 * np.einsum("kja,kab,kjb->k", a, rotation, b), 0.0)
+    return rotation, np.exp(-square / ALIKE_SCALE**2)
+
+
+def _kernel(distance: Floats) -> Floats:
+    return np.maximum(0.0, 1.0 - distance**2)
+
+
+def _mean_rotation(rotation: Floats, weight: Floats) -> Floats:
+    u, _, vt = np.linalg.svd(np.einsum("k,kij->ij", weight, rotation))
+    return np.asarray(u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt)
+
+
+def _connected(tree: Sequence[_Edge], views: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Returns the camera poses (V,3,3), (V,3) that a tree implies, and (V,) whether it does, from its first edge."""
+    rotation, translation, known = np.tile(np.eye(3), (views, 1, 1)), np.zeros((views, 3)), np.zeros(views, bool)
+    known[min(tree[0].first, tree[0].second)] = True
+    waiting = list(tree)
+    while waiting:
+        edge = next((one for one in waiting if known[one.first] != known[one.second]), None)
+        if edge is None:
+            break
+        waiting.remove(edge)
+        u, v = edge.first, edge.second
+        if known[u]:  # x_u = G x_v + t
+            rotation[v] = edge.rotation.T @ rotation[u]
+            translation[v] = edge.rotation.T @ (translation[u] - edge.translation)
+        else:
+            rotation[u] = edge.rotation @ rotation[v]
+            translation[u] = edge.rotation @ translation[v] + edge.translation
+        known[u] = known[v] = True
+    first = int(np.argmax(known))
+    translation = translation - rotation @ rotation[first].T @ translation[first]
+    return rotation @ rotation[first].T, translation, known
+
+
+def _support(cameras: tuple[Floats, Floats, NDArray[np.bool_]], votes: dict[tuple[int, int], _Votes]) -> float:
+    """Returns the mean support of camera poses by the votes of all pairs."""
+    rotation, translation, known = cameras
+    total = []
+    for (u, v), one in votes.items():
+        if not (known[u] and known[v]):
+            total.append(0.0)
+            continue
+        relative = rotation[u] @ rotation[v].T
+        shift = translation[u] - relative @ translation[v]
+        angle = angle_deg(one.rotation, relative) / ANGLE_SCALE_DEG
+        apart = np.linalg.norm(one.translation - shift, axis=-1) / (2 * DISTANCE_SCALE)
+        total.append(float((_kernel(angle) * _kernel(apart) * one.weight).mean()))
+    return float(np.mean(total))
+
+
+def groups(seen: SingleViews, cameras: RoughCameras) -> list[NDArray[np.int64]]:
+    """Returns the candidates of each person that two views show or more, at most one of each view."""
+    rows = np.flatnonzero(cameras.known[seen.view])
+    place, pose = cameras.places(seen)
+    count = len(pose)
+    a, b = (index.ravel() for index in np.indices((count, count)))
+    rotation, alike = _aligned(pose[a], pose[b])
+    cost = (angle_deg(rotation, np.eye(3)) + ALIKE_DEG * (1 - alike)).reshape(count, count)
+    cost = cost + DEG_PER_HEIGHT * np.linalg.norm(place[:, None] - place[None], axis=-1)
+    cost[seen.view[:, None] == seen.view] = np.inf
+    found = [[int(row)] for row in rows]
+    while True:
+        pairs = [(float(cost[np.ix_(a, b)].mean()), i, k) for (i, a), (k, b) in combinations(enumerate(found), 2)]
+        least, i, k = min(pairs, default=(np.inf, 0, 0))
+        if least > MAX_GROUP_DEG:
+            return [np.sort(np.array(group)) for group in found if len(group) > 1]
+        found[i] += found.pop(k)

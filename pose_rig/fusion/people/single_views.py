@@ -1,0 +1,52 @@
+"""Where each detection alone places a body: orientation and distance from its camera, as lifted.
+
+Axes: C candidates, V views, J = 17 joints.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.body_scale import EARS_TO_ANKLES, bone_lengths, upright_length
+from pose_rig.fusion.pose.computation import Computations
+from pose_rig.fusion.pose.hypothesis import graph_run
+from pose_rig.fusion.pose.observation import Observation
+from pose_rig.graph import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class SingleViews:
+    """Bodies as single detections show them.
+
+    Attributes:
+        t_ns: Time.
+        view: (C,) index of each candidate's view.
+        camera_from_body: (C,3,3) orientation; the body is y up and faces +z.
+        pelvis: (C,3) in camera axes, body heights.
+        lifted: (C,J,3) the lifted pose in camera axes.
+    """
+
+    t_ns: int
+    view: NDArray[np.int64]
+    camera_from_body: Floats
+    pelvis: Floats
+    lifted: Floats
+
+
+def single_views(observation: Observation, engine: Engine) -> Computations[SingleViews]:
+    """Returns what each candidate shows by itself."""
+    count = len(observation.view)
+    alone = np.full((count, observation.views), -1)
+    alone[np.arange(count), observation.view] = np.arange(count)
+    out = yield graph_run(engine, observation, alone, None, np.ones(observation.views))
+    rows = np.arange(count)
+    camera_from_ray = observation.ray_from_camera.swapaxes(-1, -2)
+    camera_from_body = camera_from_ray @ out.ray_from_body[rows, observation.view].astype(float)
+    height = np.array([upright_length(bone_lengths(body)) for body in out.body.astype(float)]) / EARS_TO_ANKLES
+    scale = out.scale[rows, observation.view].astype(float)
+    distance = 1 / np.maximum(observation.norm * scale * height, 1e-6)
+    pelvis = camera_from_ray[..., 2] * distance[:, None]
+    lifted = out.lifted.astype(float) @ observation.ray_from_camera
+    return SingleViews(observation.t_ns, observation.view, camera_from_body, pelvis, lifted)
