@@ -96,7 +96,7 @@ def test_opensim_reads_every_row_of_a_mot(judge: Judge, tmp_path: Path) -> None:
     poses = bending()
     poses.score[10:15, INDEX["r_ankle"]] = 0.0
     notes = write_mot(tmp_path / "take.mot", poses)
-    assert "Filled in the mot, linearly, in gaps of at most 0.25 s: 5 values." in notes
+    assert "Interpolated in the mot, in gaps of at most 0.25 s: 5 values." in notes
     said = judge("read_mot_in_opensim.py", tmp_path / "take.mot", tmp_path / "out.npz")
     assert said["degrees"] is True
     with np.load(tmp_path / "out.npz") as numbers:
