@@ -93,7 +93,8 @@ def replay(
         ready, how = plan(from_video, model_path, recorded.unix_from_rig_ns), "with new detections in its video"
     else:
         as_live = recorded.live and config.passes == 1 and not start_s
-        follows = as_live and not (config.exact or realtime or changes_poses(config, recorded.neutral))
+        alone = config.people == 1  # the identities of a time step depend on those before it
+        follows = as_live and alone and not (config.exact or realtime or changes_poses(config, recorded.neutral))
         job = ReplayJob(
             FusionJob(config, (), ""), str(recorded.path), as_live, realtime, start_s, end_s, follows=follows
         )
