@@ -72,7 +72,7 @@ class Session:
 
     def __repr__(self) -> str:
         poses = self.topics.get(Pose3D.TOPIC, 0)
-        people = f" of up to {self.info.config.people} people" if self.info.config.people > 1 else ""
+        people = f" of up to {self.info.people} people" if self.info.people > 1 else ""
         cameras = f"{len(self.cameras)} cameras ({', '.join(self.cameras)})"
         duration = "closed" if self._file.closed else f"{self.duration_s:.1f} s"
         return f"Session({str(self.path)!r}: {duration}, {cameras}, {poses} poses{people})"

@@ -67,6 +67,13 @@ class SessionInfo:
                 "Update pose-rig.",
             ) from error
 
+    @property
+    def people(self) -> int:
+        """How many people were tracked at most, as configured."""
+        settings = msgspec.json.decode(self.config_json)
+        people = settings.get("people", 1) if isinstance(settings, dict) else 1
+        return people if isinstance(people, int) else 1
+
     def to_metadata(self) -> dict[str, str]:
         """Returns it as a metadata record: text by name."""
         text = {

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from importlib.metadata import version
 
 import msgspec
@@ -6,6 +7,7 @@ import pytest
 from pose_rig.config import CameraConfig, Config, SolvedCamera
 from pose_rig.errors import SessionError
 from pose_rig.session.mcap.info import CHECKSUM, SessionInfo, new_info
+from tests.session.recorded import rig_of
 
 SOLVED = SolvedCamera(
     size_px=(1280, 720), rotation=((1, 0, 0), (0, 1, 0), (0, 0, 1)), translation_m=(0.1, 1 / 3, 4.0), focal_px=1000 / 3
@@ -92,3 +94,15 @@ def test_settings_of_another_version_are_clear_errors() -> None:
     with pytest.raises(SessionError, match=r"^The header of the session is damaged: Input data was truncated\."):
         SessionInfo.from_metadata({**text, "config": "{"})
     assert msgspec.json.decode(text["config"])["camera"][0]["name"] == "left"
+
+
+def test_it_says_how_many_people_were_tracked_at_most() -> None:
+    alone, three = rig_of(), rig_of(people=3, other_heights_m=(1.6,))
+    for config, people in ((alone, 1), (three, 3)):
+        info = SessionInfo.from_metadata(new_info(config, "live", 1, 1).to_metadata())
+        assert (info.people, info.config) == (people, config)
+    settings = new_info(alone, "live", 1, 1).config_json
+    assert "people" not in msgspec.json.decode(settings)  # which earlier versions do not know
+    assert "other_heights_m" not in settings
+    for odd in ('{"people": "many"}', "[]", "{}"):
+        assert replace(new_info(alone, "live", 1, 1), config_json=odd).people == 1
