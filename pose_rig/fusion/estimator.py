@@ -20,6 +20,7 @@ from pose_rig.fusion.lifted_track import lifted_track
 from pose_rig.fusion.live_clocks import LiveClocks
 from pose_rig.fusion.people.people import People
 from pose_rig.fusion.people.person_tracker import PersonTracker
+from pose_rig.fusion.people.tracked_person import PersonStep
 from pose_rig.fusion.pose.computation import Computations, alone
 from pose_rig.fusion.pose.hypothesis import Hypothesis
 from pose_rig.fusion.pose.observation import Observe
@@ -106,7 +107,7 @@ class Estimator:
         self._rig.unchecked[:] = not may_move
         self._people = People(self._config)
         self._late_people: People | None = None  # the same, a little later, where cameras are late
-        self._learned_ns = self._people_changes = 0
+        self._learned_ns = 0
         self._late_age_ns: Sequence[float] = [0.0] * len(self._config.camera)
         self._live_clocks = LiveClocks(len(self._config.camera), self._engine, self._background)
         self._published_clocks = self.clocks
@@ -262,20 +263,16 @@ class Estimator:
         observation = yield Observe(t_ns, samples, cameras.landmarks, rig.intrinsics)
         steps = yield from people.estimate(observation, samples, cameras, rig, self._engine)
         first, self.others = steps[0], tuple(step.pose for step in steps[1:] if step.is_placed)
-        main = max(steps, key=lambda step: step.views)  # the first of those that most views show
+        main = _best_seen(steps)
         self.evidence = Evidence(main.hypothesis, main.solved)
         if learn and people.first.vertical is not None:
             self._rig.set_vertical(people.first.vertical)
-        if learn and people.changes != self._people_changes:
-            self._people_changes = people.changes
+        if learn and people.corrected:
             self._rig.restart_unsolved()
+            for earlier, corrected in people.corrected:
+                self._learn(corrected, self._rig.view(earlier.t_ns).for_views(earlier.present))
         if learn:
-            others = [
-                (step.pose.person, step.hypothesis, step.solved)
-                for step in steps
-                if step is not main and step.hypothesis is not None
-            ]
-            self._learn(self.evidence, rig.for_views(observation.present), main.pose.person, others)
+            self._learn(steps, rig.for_views(observation.present))
         return first.pose
 
     def memory(self, t_ns: int) -> Floats:
@@ -293,7 +290,8 @@ class Estimator:
                 self._rig.no_person()
                 continue
             observation = one.hypothesis.observation
-            self._learn(one, self._rig.view(observation.t_ns).for_views(observation.present))
+            view = self._rig.view(observation.t_ns).for_views(observation.present)
+            self._rig.update(one.hypothesis, one.pose, view)
 
     def use_recorded(self, state: RigState | None) -> None:
         """Keeps the cameras as they are, for they are those of a recording, if there is one."""
@@ -330,17 +328,18 @@ class Estimator:
         """Whether the rig is solved, no camera moves, and none of those in use disagrees."""
         return self._rig.cameras_agree
 
-    def _learn(
-        self,
-        evidence: Evidence,
-        rig: RigView,
-        person: int = 0,
-        others: Sequence[tuple[int, Hypothesis, SolvedPose | None]] = (),
-    ) -> None:
-        if evidence.hypothesis is None:
+    def _learn(self, steps: Sequence[PersonStep], rig: RigView) -> None:
+        """Updates the cameras with the people of a time step."""
+        main = _best_seen(steps)
+        if main.hypothesis is None:
             self._rig.no_person()
-        else:
-            self._rig.update(evidence.hypothesis, evidence.pose, rig, person, others)
+            return
+        others = [
+            (step.pose.person, step.hypothesis, step.solved)
+            for step in steps
+            if step is not main and step.hypothesis is not None
+        ]
+        self._rig.update(main.hypothesis, main.solved, rig, main.pose.person, others)
 
     def follow_clocks(self, t_ns: int, cameras: CameraInputs) -> None:
         """Compares the clocks of live cameras in the background, and uses what was found, from this time step on."""
@@ -473,3 +472,8 @@ class FixedCameras:
         out.stop_reporting()
         out.use_recorded(self.recorded)
         return out
+
+
+def _best_seen(steps: Sequence[PersonStep]) -> PersonStep:
+    """Returns the first of the people that most views show."""
+    return max(steps, key=lambda step: step.views)

@@ -91,14 +91,17 @@ class Arrangement:
         self.cameras: RoughCameras | None = None
         self.changes = 0
 
-    def add(self, seen: SingleViews) -> None:
-        """Adds a time step, at most 15 times a second; the cameras are estimated again now and then."""
+    def add(self, seen: SingleViews) -> bool:
+        """Adds a time step, and estimates the cameras again now and then; returns False if it follows too closely."""
         if self._steps and 0 <= seen.t_ns - self._steps[-1].t_ns < INTERVAL_NS:
-            return
+            return False
         self._steps.append(seen)
         self._count += 1
-        if self._count < self._next_at:
-            return
+        if self._count >= self._next_at:
+            self._update()
+        return True
+
+    def _update(self) -> None:
         self._next_at += max(3, self._count // 3)
         before, self.cameras = self.cameras, self._estimate()
         if self.cameras is not None and (before is None or before.differ(self.cameras)):

@@ -18,12 +18,12 @@ from pose_rig.config import Config
 from pose_rig.fusion.calibration.bundle.segments import JOINTS_FROM_POINTS
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution
-from pose_rig.fusion.people.arrangement import Arrangement, groups
-from pose_rig.fusion.people.assignment import assign, cheapest
+from pose_rig.fusion.people.assignment import assign
 from pose_rig.fusion.people.identities import Identities
 from pose_rig.fusion.people.new_people import Group, find_groups
 from pose_rig.fusion.people.person_tracker import PersonTracker
-from pose_rig.fusion.people.single_views import single_views
+from pose_rig.fusion.people.rough_places import RoughPlaces
+from pose_rig.fusion.people.single_views import SingleViews, single_views
 from pose_rig.fusion.people.tracked_person import PersonStep, TrackedPerson, average_bones, height_of
 from pose_rig.fusion.people.unplaced_views import UnplacedViews
 from pose_rig.fusion.pose.computation import Computations, together
@@ -36,12 +36,12 @@ from pose_rig.graph import Engine
 
 SEARCH_INTERVAL_NS = 100_000_000  # between searches for new people
 LEAVES_AFTER_S = 2.0  # without a view that agrees
-MAX_ROUGH_MOVE, ROUGH_MOVE_PER_S = 0.5, 0.5  # of a person between time steps, body heights, before the rig is solved
 SAME_PERSON_M = 0.25  # mean distance of points, nearer than two people can be
 CONFIRMED_AFTER_S = 0.3
 MIN_WELL_SEEN = 0.7  # share of the time steps, of a new person who is confirmed
 DUPLICATE_M = 0.12  # mean distance of points, of two identities that are the same person
 DUPLICATE_AFTER_NS = 500_000_000
+NO_CANDIDATES = np.zeros(0, np.int64)
 
 
 class People:
@@ -49,6 +49,9 @@ class People:
 
     Args:
         config: Says how many there are at most.
+
+    Attributes:
+        corrected: Time steps before the last one, if it has shown that their detections were grouped wrongly.
     """
 
     def __init__(self, config: Config) -> None:
@@ -56,17 +59,12 @@ class People:
         self._identities = Identities()
         self._people = [TrackedPerson(self._identities.next(), config)]
         self._new: list[TrackedPerson] = []
-        self._arrangement = Arrangement(len(config.camera))
+        self._rough = RoughPlaces(len(config.camera))
         self._unplaced = UnplacedViews(len(config.camera))
-        self._arrangement_changes = 0
+        self.corrected: list[tuple[Observation, list[PersonStep]]] = []
         self._was_solved = False
         self._searched_ns = 0
         self._apart_ns = 0  # when no two were the same person
-
-    @property
-    def changes(self) -> int:
-        """How often what was learned before the rig is solved has turned out to be of other people."""
-        return self._arrangement_changes + self._arrangement.changes * self._arrangement.shows_several
 
     @property
     def first(self) -> PersonTracker:
@@ -91,29 +89,47 @@ class People:
         """
         if self._config.people == 1:
             return [(yield from self._people[0].estimate(observation, samples, cameras, rig, engine))]
-        unsolved = rig.solution is None
-        if unsolved and self._was_solved:
+        self.corrected = []
+        if rig.solution is None and self._was_solved:
             self._restart()
-        self._was_solved = not unsolved
-        t_ns, usable, free = observation.t_ns, None, np.zeros(len(observation.view), bool)
+        self._was_solved = rig.solution is not None
+        rows = dict.fromkeys(map(id, [*self._people, *self._new]), NO_CANDIDATES)
+        if any(person.expected(observation.t_ns) is None for person in self._people) and len(observation.view):
+            seen = yield from single_views(observation, engine)
+            if self._rough.add(observation, seen) and rig.solution is None:
+                self._correct(samples, cameras, rig, engine)
+            rows |= self._by_rough_places(seen)
+        free = np.zeros(len(observation.view), bool)
         if rig.solution is not None:
             usable = replace(rig.solution.cameras, known=rig.known)
-        rows = yield from self._by_rough_places(observation, engine)
-        if usable is not None and rig.solution is not None:
             rows, free = self._by_places(observation, rig.solution, usable, rows)
             yield from self._in_unplaced_views(observation, rig.solution, usable, rows, free, engine)
+        steps = self._estimated(observation, rows, samples, cameras, rig, engine)
+        if rig.solution is not None:
+            self._search(observation, free, replace(rig.solution.cameras, known=rig.known))
+        return steps
+
+    def _estimated(
+        self,
+        observation: Observation,
+        rows: dict[int, NDArray[np.int64]],
+        samples: Sequence[Sample | None],
+        cameras: CameraProperties,
+        rig: RigView,
+        engine: Engine,
+    ) -> list[PersonStep]:
+        """Returns all people, whose candidates are given by `id`."""
         people = [*self._people, *self._new]
         parts = [observation.part(rows[id(person)]) for person in people]
         steps = together(
             [person.estimate(part, samples, cameras, rig, engine) for person, part in zip(people, parts, strict=True)]
         )
+        usable = None if rig.solution is None else replace(rig.solution.cameras, known=rig.known)
         for person, step in zip(people, steps, strict=True):
-            person.update(t_ns, step, usable)
+            person.update(observation.t_ns, step, usable)
         result = [(person, step) for person, step in zip(people, steps, strict=True) if person.identity is not None]
-        self._confirm(t_ns)
-        self._remove(t_ns)
-        if usable is not None:
-            self._search(observation, free, usable)
+        self._confirm(observation.t_ns)
+        self._remove(observation.t_ns)
         return [step for person, step in result if person in self._people] or [result[0][1]]
 
     def _restart(self) -> None:
@@ -123,43 +139,35 @@ class People:
         self._people, self._new = self._people[:1], []
         self._people[0].tracker.restart_position()
         self._people[0].rough_place = None
-        self._arrangement_changes = self.changes
-        self._arrangement = Arrangement(len(self._config.camera))
+        self._rough = RoughPlaces(len(self._config.camera))
 
-    def _by_rough_places(self, observation: Observation, engine: Engine) -> Computations[dict[int, NDArray[np.int64]]]:
-        """Returns the candidates of each person, by `id`, as far as they have no place in a solved rig yet.
+    def _correct(
+        self, samples: Sequence[Sample | None], cameras: CameraProperties, rig: RigView, engine: Engine
+    ) -> None:
+        """Estimates the last time steps again, with other groups of detections, for `corrected`."""
+        self._people, self._new = [TrackedPerson(self._people[0].identity, self._config)], []
+        rig = replace(rig, mode="cold", prior=None, weight=np.ones_like(rig.weight))
+        for observation, seen in list(self._rough.recent)[:-1]:
+            rows = self._by_rough_places(seen)
+            steps = self._estimated(observation, rows, samples, cameras, rig, engine)
+            self.corrected.append((observation, steps))
+
+    def _by_rough_places(self, seen: SingleViews) -> dict[int, NDArray[np.int64]]:
+        """Returns the candidates of people, by `id`, as far as they have no place in a solved rig yet.
 
         The first person may be any of them until it is known which detections are of one person.
         """
-        t_ns = observation.t_ns
-        people = [person for person in [*self._people, *self._new] if person.expected(t_ns) is None]
-        if not people or not len(observation.view):
-            return {id(person): np.zeros(0, np.int64) for person in people}
-        seen = yield from single_views(observation, engine)
-        self._arrangement.add(seen)
-        rough = self._arrangement.cameras
-        if rough is None or not self._arrangement.shows_several:
-            return {id(person): np.arange(len(observation.view)) if not i else np.zeros(0, np.int64)
-                    for i, person in enumerate(people)}  # fmt: skip
-        found = groups(seen, rough)
-        place = np.array([rough.places(seen)[0][group].mean(0) for group in found]).reshape(-1, 3)
-        for person in people:
-            if person.rough_place is None and len(found):
-                person.rough_place = place[int(np.argmax([len(group) for group in found]))]
-        old = np.array([np.full(3, np.inf) if p.rough_place is None else p.rough_place for p in people])
-        cost = np.linalg.norm(old[:, None] - place[None], axis=-1)
-        gate = np.array([MAX_ROUGH_MOVE + ROUGH_MOVE_PER_S * person.lost_s(t_ns) for person in people])
-        chosen = cheapest(cost, gate)
-        rows = {id(person): np.zeros(0, np.int64) for person in people}
-        for person, group in zip(people, chosen.tolist(), strict=True):
-            if group != UNASSIGNED:
-                rows[id(person)], person.rough_place = found[group], place[group]
+        people = [person for person in [*self._people, *self._new] if person.expected(seen.t_ns) is None]
+        if not self._rough.known:
+            return {id(people[0]): np.arange(len(seen.view))}
+        own, others = self._rough.assign(seen, people)
+        rows = {id(person): candidates for person, candidates in zip(people, own, strict=True)}
         room = self._config.people - len(self._people) - len(self._new)
-        for group in [index for index in range(len(found)) if index not in chosen.tolist()][:room]:
-            person = TrackedPerson(None, self._config, t_ns)
-            person.rough_place = place[group]
+        for candidates, place in others[:room]:
+            person = TrackedPerson(None, self._config, seen.t_ns)
+            person.rough_place = place
             self._new.append(person)
-            rows[id(person)] = found[group]
+            rows[id(person)] = candidates
         return rows
 
     def _by_places(
