@@ -180,10 +180,11 @@ def pose_arrays(messages: Iterable[Pose3D]) -> list[Poses]:
         poses.residual_px[t, :count] = row.residual_px
         if row.covariance_m2.size:
             poses.covariance_m2[t, :count] = row.covariance_m2
-    return [_with_height(one, rows) for one in of_each(poses, np.array([row.person for row in rows]))]
-
-
-def _with_height(poses: Poses, rows: Sequence[Pose3D]) -> Poses:
-    """Returns poses with the body height in the messages of their person."""
-    largest = max((row for row in rows if row.person == poses.person), key=lambda row: len(row.xyz))
-    return replace(poses, height_m=largest.height_m, height_assumed=largest.height_assumed)
+    heights: dict[int, Pose3D] = {}  # by person, of their first message with the most joints
+    for row in rows:
+        if row.person not in heights or len(row.xyz) > len(heights[row.person].xyz):
+            heights[row.person] = row
+    return [
+        replace(one, height_m=heights[one.person].height_m, height_assumed=heights[one.person].height_assumed)
+        for one in of_each(poses, np.array([row.person for row in rows]))
+    ]

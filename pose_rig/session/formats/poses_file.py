@@ -133,9 +133,10 @@ def person_arrays(person: NDArray[np.integer], heights: Mapping[int, tuple[float
     if not person.any():
         return {}
     people = np.unique(person)
+    kind = np.int32 if people[-1] <= np.iinfo(np.int32).max else np.int64
     return {
-        "person": person.astype(np.int32),
-        "people": people.astype(np.int32),
+        "person": person.astype(kind),
+        "people": people.astype(kind),
         "people_height_m": np.array([heights[one][0] for one in people.tolist()], np.float64),
         "people_height_assumed": np.array([heights[one][1] for one in people.tolist()], bool),
     }

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pose_rig.errors import UsageError
+from pose_rig.errors import SessionError, UsageError
 from pose_rig.session.formats.people import at_common_times, chosen, in_rows, of_each, rate_of
 from pose_rig.session.formats.poses import ROWS
 from tests.session.posed import made
@@ -77,3 +77,13 @@ def test_different_joints_are_no_table() -> None:
     first, second = poses_of_two()
     with pytest.raises(UsageError, match="People with different joints are no table"):
         in_rows([first, replace(second, joints=tuple(f"j{j}" for j in range(len(second.joints))))])
+
+
+def test_many_who_come_and_go_are_split_fast_and_make_no_huge_table() -> None:
+    rows = made(2000)
+    one_each = of_each(rows, np.arange(2000)[::-1])
+    assert [one.person for one in one_each[:2]] == [0, 1]
+    assert one_each[0].t_ns.tolist() == rows.t_ns[-1:].tolist()
+    with pytest.raises(SessionError, match=r"2000 people come and go: of 4\.0e\+06 poses at common times hardly any"):
+        at_common_times(one_each)
+    assert len(at_common_times(one_each[:100])) == 100

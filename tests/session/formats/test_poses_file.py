@@ -1,4 +1,4 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +148,9 @@ def test_people_in_another_order_are_refused(tmp_path: Path, person: list[int]) 
         np.savez(tmp_path / "wrong.npz", **{**content, "t_ns": t_ns, "person": np.array(person)})
     with pytest.raises(SourceError, match=r"wrong\.npz: keys 't_ns' and 'person' must increase from row to row\."):
         read_people(tmp_path / "wrong.npz")
+
+
+def test_an_identity_of_any_size_is_kept(tmp_path: Path) -> None:
+    first, second = poses_of_two()
+    write_poses(tmp_path / "two.npz", [first, replace(second, person=1 << 40)])
+    assert [one.person for one in read_people(tmp_path / "two.npz")] == [0, 1 << 40]
