@@ -116,8 +116,14 @@ class ConvertSource:
 
     @property
     def rate_hz(self) -> float:
-        """Time steps per second of formats with a constant rate."""
-        return self.options.rate_hz or rate_of(self.people)
+        """Time steps per second of formats with a constant rate.
+
+        Raises:
+            SessionError: There is one pose, which has none.
+        """
+        if rate_hz := self.options.rate_hz or rate_of(self.people):
+            return rate_hz
+        raise SessionError("A file with a frame rate needs at least two poses; there is 1.", "Choose a longer part.")
 
     @cached_property
     def resampled(self) -> list[Poses]:

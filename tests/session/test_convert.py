@@ -1,6 +1,7 @@
 """A session or a poses file becomes files of every kind."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ import pytest
 from pose_rig.errors import PoseRigError, SessionError, UsageError
 from pose_rig.session.convert import ENDINGS, FORMATS, OF_ONE_PERSON, Format, convert
 from pose_rig.session.convert_source import ConvertOptions
+from pose_rig.session.formats.poses import ROWS, Poses
 from pose_rig.session.formats.poses_file import read_poses, write_poses
 from tests.session.posed import made
 from tests.session.recorded import frame, talk, write
-from tests.session.two_people import PRESENT, session_of_two
+from tests.session.two_people import PRESENT, poses_of_two, session_of_two
 from tests.tools.sessions import imported, sample, unsolved, write_session
 
 OF_POSES: tuple[Format, ...] = ("bvh", "gltf", "trc", "c3d", "csv", "parquet", "angles", "mot", "npz")
@@ -226,3 +228,25 @@ def test_every_path_is_checked_before_it_is_written(two: Path, tmp_path: Path) -
         convert(two, ["bvh"], tmp_path, EVERYTHING, check)
     assert not (tmp_path / "two.bvh").exists()
     assert (tmp_path / "two.person2.bvh").read_text() == "kept"
+
+
+def test_people_who_are_there_for_a_moment_only(tmp_path: Path) -> None:
+    first, second = poses_of_two(60)
+
+    def part(poses: Poses, rows: slice) -> Poses:
+        return replace(poses, **{name: getattr(poses, name)[rows] for name in ROWS})
+
+    formats: list[Format] = ["bvh", "gltf", "trc", "csv", "angles"]
+    write_poses(tmp_path / "once.npz", [first, part(second, slice(7, 8))])
+    names = {path.name for path in convert(tmp_path / "once.npz", formats, tmp_path, EVERYTHING).paths}
+    assert {"once.person2.bvh", "once.person2_angles.csv"} <= names
+    write_poses(tmp_path / "early.npz", [part(first, slice(0, 1)), part(second, slice(5, None))])
+    assert len(convert(tmp_path / "early.npz", formats, tmp_path, EVERYTHING).paths) == 7
+    write_poses(tmp_path / "one.npz", [part(first, slice(0, 1)), part(second, slice(0, 1))])
+    with pytest.raises(SessionError, match=r"A file with a frame rate needs at least two poses; there is 1\."):
+        convert(tmp_path / "one.npz", ["bvh"], tmp_path, EVERYTHING)
+    assert convert(tmp_path / "one.npz", ["gltf", "csv"], tmp_path, EVERYTHING).paths
+    gone = part(second, slice(0, 4))
+    gone.xyz[:] = np.nan
+    write_poses(tmp_path / "gone.npz", [first, gone])
+    assert [path.name for path in convert(tmp_path / "gone.npz", ["bvh"], tmp_path, EVERYTHING).paths] == ["gone.bvh"]

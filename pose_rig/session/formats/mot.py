@@ -6,6 +6,7 @@ and plots use). So every cell has a number: short gaps are interpolated, angles 
 Axes: T frames, C columns.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,6 +46,8 @@ def write_mot(path: Path, poses: Poses, rate_hz: float | None = None) -> list[st
     angles = np.stack([angle_deg(resampled, name, side) for side in SIDES for name in ANGLES], axis=1)
     max_gap = int(MAX_GAP_S * rate_hz + 1e-6)  # frames
     first, last = _ends(np.isfinite(angles), max_gap)
+    if last < first:
+        raise SessionError("No joint angle is known for long enough in this part.", "Choose a longer part.")
     angles = angles[first : last + 1]
     complete = [c for c in range(len(names)) if _longest_gap(angles[:, c]) <= max_gap]
     if not complete:
@@ -84,7 +87,9 @@ def _ends(known_TC: NDArray[np.bool_], max_gap: int) -> tuple[int, int]:
 def _longest_gap(values: Floats) -> int:
     """Returns the length of the longest gap in frames; more than all if the first or last value is missing."""
     missing = np.isnan(values)
-    if not len(values) or missing[0] or missing[-1]:
+    if missing.all():
+        return sys.maxsize
+    if missing[0] or missing[-1]:
         return len(values) + 1
     first, last = _longest_run(missing)
     return last - first + 1

@@ -158,3 +158,20 @@ def test_the_table_of_angles_has_the_same_and_keeps_gaps(tmp_path: Path) -> None
     slow = pandas.read_csv(tmp_path / "slow.csv")
     np.testing.assert_allclose(slow["t_s"], np.arange(11) / 10, atol=1e-9)
     assert slow["r_knee_flexion_deg"].isna().to_numpy().nonzero()[0].tolist() == [4, 5]
+
+
+def test_angles_that_are_never_known_together_are_refused(tmp_path: Path) -> None:
+    poses = bending(8)
+    poses.score[4:, poses.joints.index("r_ankle")] = 0.0  # the knee is known first, the elbow after it
+    poses.score[:4, poses.joints.index("r_wrist")] = 0.0
+    poses.score[:, [j for j, name in enumerate(poses.joints) if name in ("l_hip", "l_shoulder", "thorax")]] = 0.0
+    with pytest.raises(SessionError, match=r"No joint angle is known for long enough in this part\. Choose a longer"):
+        write_mot(tmp_path / "take.mot", poses)
+
+
+def test_a_short_part_has_the_angles_that_are_known_in_it(tmp_path: Path) -> None:
+    poses = bending(4)
+    poses.score[:, poses.joints.index("r_wrist")] = 0.0
+    write_mot(tmp_path / "take.mot", poses)
+    _, table = parse(tmp_path / "take.mot")
+    assert list(table) == [name for name in COLUMNS if name != "elbow_flex_r"]
