@@ -6,6 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -159,12 +160,16 @@ def test_a_subscriber_gets_poses_as_they_are_sent() -> None:
         def send() -> None:
             while not stop.wait(0.01):
                 sender.send(message)
+                sender.send(msgspec.structs.replace(message, person=1, height_m=1.6))
 
         thread = threading.Thread(target=send)
         thread.start()
-        pose = next(pose_rig.subscribe(sender.endpoint, timeout_s=30))
+        poses = pose_rig.subscribe(sender.endpoint, timeout_s=30)
+        found = sorted((next(poses), next(poses)), key=lambda pose: pose.person)
         stop.set()
         thread.join()
+    assert [(pose.person, pose.height_m) for pose in found] == [(0, 1.7), (1, 1.6)]
+    pose = found[0]
     assert (pose.t_s, pose.mode, pose.tracking, pose["head"].tolist()) == (1.5, "solved", True, [1, 1, 1])
     assert pose.covariance.shape == (J, 3, 3)
     assert pose.refined_px.shape == (0, J, 2)
