@@ -6,7 +6,6 @@ of a person is dropped; similarity is measured in the images, so that positions,
 Axes: N keyframes, V views, J = 17 joints, L limb joints.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -127,11 +126,10 @@ def people_of(keyframes: Sequence[Keyframe]) -> list[int]:
     return sorted({keyframe.person for keyframe in keyframes})
 
 
-def of_one_person(keyframes: Sequence[Keyframe]) -> list[Keyframe]:
-    """Returns the keyframes of the person who has most of them."""
-    count = Counter(keyframe.person for keyframe in keyframes)
-    chosen = max(count, key=lambda person: (count[person], -person), default=0)
-    return [keyframe for keyframe in keyframes if keyframe.person == chosen]
+def of_each_person(keyframes: Sequence[Keyframe]) -> list[list[Keyframe]]:
+    """Returns the keyframes of each person; those who have most come first."""
+    people = [[keyframe for keyframe in keyframes if keyframe.person == person] for person in people_of(keyframes)]
+    return sorted(people, key=len, reverse=True)
 
 
 def image_distance(keyframe: Keyframe, others: Sequence[Keyframe]) -> Floats:

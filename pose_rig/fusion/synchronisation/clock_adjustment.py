@@ -4,7 +4,7 @@ Keypoints move with their measured velocity when the clock of their camera is ch
 clocks so far, triangulates the joints, and takes a Gauss–Newton step of clocks and cameras (`clock_equations`): with
 the cameras held, the clocks would hardly move, for the cameras have absorbed them.
 
-Axes: N times, V views, P points (`segments.POINTS`).
+Axes: N times, of one person after the other, V views, P points (`segments.POINTS`).
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.reprojection import Tracks
 from pose_rig.fusion.calibration.bundle.state import BundleState
 from pose_rig.fusion.calibration.initialise import detection_sd, with_points
-from pose_rig.fusion.calibration.keyframes import of_one_person
+from pose_rig.fusion.calibration.keyframes import of_each_person
 from pose_rig.fusion.calibration.self_solve import SolveTask, current_state
 from pose_rig.fusion.synchronisation.camera_clock import CameraClock
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
@@ -40,6 +40,7 @@ CONVERGED_S, CONVERGED_RATE = 0.0002, 1e-5
 SD_FACTOR, SYSTEMATIC_SD_S, SYSTEMATIC_TAKE_S = 1.6, 0.0012, 20.0
 SYSTEMATIC_RATE_SD = 2e-4  # after 20 s; falls with the duration to the power of 1.5
 MAX_OFFSET_SD_S = 0.02
+MAX_PEOPLE = 3  # who are followed; each takes as long as one
 MIN_EXPLAINED_BY_ONE = 0.12  # the same of two views, of which each leaves the depth of the other open
 MIN_EXPLAINED = 0.33  # of the squared velocities in a view, by those in the others; standing 0.15, moving 0.35
 
@@ -179,7 +180,16 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    people: Sequence[FollowedPerson]
+    """The search of clocks.
+
+    Attributes:
+        people: (V) of each person, where each view shows them; the times of one person follow those of another.
+        intrinsics: Of all cameras, as assumed.
+        views: (V,) the cameras.
+        times: At which keypoints are compared.
+    """
+
+    people: Sequence[Sequence[FollowedPerson]]
     intrinsics: Intrinsics
     views: NDArray[np.int64]
     times: _Times
@@ -187,14 +197,15 @@ class _Search:
     def run(self, state: BundleState, clocks: Sequence[CameraClock], rates: NDArray[np.bool_]) -> _Found | None:
         """Returns where the steps converge; ``rates`` (V,) are free. None with too few keypoints."""
         found, clocks, before_s = None, list(clocks), np.zeros(len(clocks))
-        middle_s = self.times.middle_s
+        middle_s, blocks = self.times.middle_s, self.times.blocks * len(self.people)
         for number in range(ROUNDS):
             tracks, velocity = self._sampled(clocks)
-            visible, time_s = np.asarray((tracks.weight > 0).any(-1)), self.times.rig_s[::STRIDE] - middle_s
+            visible = np.asarray((tracks.weight > 0).any(-1))
+            time_s = np.tile(self.times.rig_s[::STRIDE] - middle_s, len(self.people))
             if (visible.sum(-1) > 1).sum() < MIN_TIMES:
                 return None
             state = with_points(state, tracks)
-            step = clock_equations(state, tracks, velocity, time_s, self.times.blocks).solve(rates)
+            step = clock_equations(state, tracks, velocity, time_s, blocks).solve(rates)
             contraction = float(step.offset_s @ before_s) / max(float(before_s @ before_s), 1e-12)
             gain = 1 / (1 - min(max(contraction, 0.0), MAX_CONTRACTION)) if number % 2 else 1.0
             before_s = step.offset_s
@@ -211,12 +222,14 @@ class _Search:
 
     def _sampled(self, clocks: Sequence[CameraClock]) -> tuple[Tracks, Floats]:
         """Returns the keypoints at the times, and their velocities (N,V,P,2)."""
-        views = [
-            movement(person, self._camera_s(clock), self.times.blocks)
-            for person, clock in zip(self.people, clocks, strict=True)
+        camera_s = [self._camera_s(clock) for clock in clocks]
+        people = [
+            [movement(view, times_s, self.times.blocks) for view, times_s in zip(person, camera_s, strict=True)]
+            for person in self.people
         ]
         xy_px, velocity_px, visible = (
-            np.stack([getattr(view, name)[::STRIDE] for view in views], 1) for name in Movement.__slots__
+            np.concatenate([np.stack([getattr(view, name)[::STRIDE] for view in person], 1) for person in people])
+            for name in Movement.__slots__
         )
         lenses = self.intrinsics.at(self.views)
         xy = lenses.ideal_xy(xy_px)
@@ -237,8 +250,10 @@ def _adjusted(
     rates: bool,
 ) -> _Found | None:
     """Returns the clocks of some views; their offsets are those of minimal error at the likely rates."""
-    keyframes = of_one_person(task.keyframes)
-    people = [follow(tracks[view], keyframes, view, clocks[view]) for view in views.tolist()]
+    people = [
+        [follow(tracks[view], keyframes, view, clocks[view]) for view in views.tolist()]
+        for keyframes in of_each_person(task.keyframes)[:MAX_PEOPLE]
+    ]
     search, given = _Search(people, task.intrinsics, views, times), [clocks[view] for view in views.tolist()]
     none = np.zeros(len(views), bool)
     if not rates or times.seconds < MIN_RATE_TAKE_S:

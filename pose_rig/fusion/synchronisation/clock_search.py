@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.segments import POINTS
 from pose_rig.fusion.calibration.initialise import USED_WEIGHT, build_tracks, detection_sd, with_points
-from pose_rig.fusion.calibration.keyframes import of_one_person
+from pose_rig.fusion.calibration.keyframes import of_each_person
 from pose_rig.fusion.calibration.resection import inlier_share
 from pose_rig.fusion.calibration.self_solve import SolveTask, current_state
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
@@ -56,8 +56,8 @@ def search_offset(task: SolveTask, track: CameraTrack, sure: NDArray[np.bool_], 
 
 def _joints_in_room(task: SolveTask, views: NDArray[np.int64]) -> tuple[Floats, Floats, NDArray[np.bool_]] | None:
     """Returns rig times (N,), joints (N,P,3) from some views and which are known (N,P); None if they are not solved."""
-    one = of_one_person(task.keyframes)
-    frames = [keyframe for keyframe in one if (keyframe.weight[views] > 0).sum() > 1]
+    most = next(iter(of_each_person(task.keyframes)), [])
+    frames = [keyframe for keyframe in most if (keyframe.weight[views] > 0).sum() > 1]
     state = current_state(task, views) if len(views) > 1 else None
     if state is None or len(frames) < MIN_TIME_STEPS:
         return None

@@ -13,7 +13,7 @@ from pose_rig.fusion.calibration.keyframes import (
     Keyframe,
     Keyframes,
     image_distance,
-    of_one_person,
+    of_each_person,
     people_of,
 )
 from pose_rig.skeleton import LIMBS, J
@@ -133,8 +133,10 @@ def test_keyframes_of_several_people_share_one_set() -> None:
     assert count[0] > 0.7 * sum(count)
     assert count[1] >= MIN_PER_PERSON
     assert people_of(kept_set.frames) == [0, 1]
-    assert {keyframe.person for keyframe in of_one_person(kept_set.frames)} == {0}
-    assert of_one_person([]) == []
+    first, second = of_each_person(kept_set.frames)
+    assert (len(first), len(second)) == tuple(count)
+    assert {keyframe.person for keyframe in first} == {0}
+    assert of_each_person([]) == []
 
 
 def test_one_who_is_seen_shortly_keeps_their_keyframes() -> None:

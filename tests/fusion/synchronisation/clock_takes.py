@@ -52,13 +52,14 @@ def tracks(
     noise_px: float = 1.0,
     rate: Sequence[float] | None = None,
     seed: int = 0,
+    aside_m: float = 0.0,
 ) -> list[CameraTrack]:
     """(V) what cameras detect whose clocks are behind by ``offset_s`` (V,); each begins at another time."""
     rng = np.random.default_rng(5)
     out = []
     for view, offset in enumerate(offset_s.tolist()):
         rig_s = 0.3 * view + 100.0 + np.arange(round(seconds * FPS)) / FPS
-        people = dance(rig_s, seed, rhythm_s)
+        people = dance(rig_s, seed, rhythm_s) + np.array([aside_m, 0.0, 0.0])
         xy_px = images(people, cameras)[:, view]
         xy_px = xy_px + rng.normal(0, noise_px, xy_px.shape)
         lifted = (people - people[:, :1]) @ cameras.rotation[view].T
@@ -70,14 +71,24 @@ def tracks(
 
 
 def at_given_clocks(
-    cameras: Calibration, offset_s: Floats, count: int = 100, fps: float = 15.0, rate: Sequence[float] | None = None
+    cameras: Calibration,
+    offset_s: Floats,
+    count: int = 100,
+    fps: float = 15.0,
+    rate: Sequence[float] | None = None,
+    seed: int = 0,
+    aside_m: float = 0.0,
 ) -> list[Keyframe]:
     """Keyframes of cameras whose clocks differ, made as if they did not."""
     views = len(offset_s)
     t_s = START_S + np.arange(count) / fps
-    keyframes = make_keyframes(dance(t_s), cameras, seed=None, t0_ns=round(START_S * 1e9))
+
+    def people(t_s: Floats) -> Floats:
+        return np.asarray(dance(t_s, seed) + np.array([aside_m, 0.0, 0.0]))
+
+    keyframes = make_keyframes(people(t_s), cameras, seed=None, t0_ns=round(START_S * 1e9))
     pairs = list(zip(offset_s.tolist(), rate or [1.0] * views, strict=True))
-    xy_px = np.stack([images(dance(t_s * r + offset), cameras)[:, v] for v, (offset, r) in enumerate(pairs)], 1)
+    xy_px = np.stack([images(people(t_s * r + offset), cameras)[:, v] for v, (offset, r) in enumerate(pairs)], 1)
     weight = np.ones(views)
     times_ns = np.round(t_s * 1e9).astype(int).tolist()
     rows = zip(keyframes, times_ns, xy_px, strict=True)

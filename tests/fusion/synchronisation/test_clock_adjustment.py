@@ -14,6 +14,8 @@ from pose_rig.fusion.synchronisation.clock_adjustment import adjust_clocks
 from tests.fusion.simulated import calibration, task
 from tests.fusion.synchronisation.clock_takes import START_S, at_given_clocks, tracks
 
+FIELDS = ("t_ns", "xy_px", "score", "lifted", "upright")
+
 
 def given(cameras: Calibration, keyframes: list[Keyframe]) -> SolveTask:
     return replace(task(keyframes, cameras, off_deg=0.0), current=cameras)
@@ -29,6 +31,43 @@ def test_offsets_are_found_to_milliseconds(offset_s: tuple[float, ...]) -> None:
     assert found.sd_s[0] == 0
     assert (found.sd_s[1:] < 0.01).all()
     assert (found.explained > 0.6).all()
+
+
+def together(first: list[CameraTrack], second: list[CameraTrack]) -> list[CameraTrack]:
+    """(V) the detections of both in each frame."""
+    out = []
+    for one, other in zip(first, second, strict=True):
+        order = np.argsort(np.concatenate([one.t_ns, other.t_ns]), kind="stable")
+        arrays = (np.concatenate([getattr(one, name), getattr(other, name)])[order] for name in FIELDS)
+        out.append(CameraTrack(*arrays))
+    return out
+
+
+def test_two_people_show_the_clocks_better_than_one() -> None:
+    """Their keyframes take turns: what is found with one of them alone has a larger standard deviation."""
+    true_s, cameras = np.array([0.0, 0.03, -0.05]), calibration(3)
+    takes = together(tracks(cameras, true_s, noise_px=6.0), tracks(cameras, true_s, noise_px=6.0, seed=3, aside_m=1.3))
+    first = at_given_clocks(cameras, true_s)
+    second = [replace(one, person=4) for one in at_given_clocks(cameras, true_s, seed=3, aside_m=1.3)]
+    alone, both = (
+        adjust_clocks(given(cameras, keyframes), takes, [RIG_CLOCK] * 3) for keyframes in (first, [*first, *second])
+    )
+    assert alone is not None
+    assert both is not None
+    np.testing.assert_allclose(both.offset_s, true_s, atol=0.004)
+    assert (both.sd_s[1:] < alone.sd_s[1:]).all()
+
+
+def test_one_who_stands_does_not_spoil_the_clocks() -> None:
+    true_s, cameras = np.array([0.0, 0.03, -0.05]), calibration(3)
+    takes = tracks(cameras, true_s)
+    statue_px = [take.xy_px[0] for take in tracks(cameras, true_s, seed=3, aside_m=1.3)]
+    still = [replace(one, xy_px=np.tile(px, (len(one.t_ns), 1, 1))) for one, px in zip(takes, statue_px, strict=True)]
+    first = at_given_clocks(cameras, true_s)
+    second = [replace(one, person=1, xy_px=np.stack(statue_px)) for one in first]
+    found = adjust_clocks(given(cameras, [*first, *second]), together(takes, still), [RIG_CLOCK] * 3)
+    assert found is not None
+    np.testing.assert_allclose(found.offset_s, true_s, atol=0.004)
 
 
 def test_a_person_who_stands_is_not_observable() -> None:
