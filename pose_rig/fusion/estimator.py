@@ -30,7 +30,7 @@ from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
-from pose_rig.fusion.rig.camera_clocks import CameraClocks, recorded_clocks
+from pose_rig.fusion.rig.camera_clocks import SEVERAL_PEOPLE, CameraClocks, recorded_clocks
 from pose_rig.fusion.rig.camera_properties import CameraProperties
 from pose_rig.fusion.rig.rig import Rig
 from pose_rig.fusion.rig.rig_view import RigView
@@ -186,9 +186,20 @@ class Estimator:
             self._rig.solve(resampled(keyframes, tracks, self.clocks.by_camera, clocks.by_camera))
         self.clocks = clocks
 
+    @property
+    def shows_several(self) -> bool:
+        """Whether several people are tracked: the clocks of their cameras are not compared then."""
+        return self._people.are_several
+
+    def keep_clocks(self) -> None:
+        """Keeps the clocks as they are, for several people are in view, and says so."""
+        if self.clocks.note != SEVERAL_PEOPLE:
+            self.clocks = replace(self.clocks, note=SEVERAL_PEOPLE)
+
     def report_clocks(self, offset_s: Floats) -> None:
         """Has `rig_state` report the clock offsets (V,), s, that are found but not used; 0 or NaN for others."""
-        self._rig.report_clocks(offset_s)
+        if not self.shows_several:
+            self._rig.report_clocks(offset_s)
 
     def fix_cameras(self) -> None:
         """Restarts with the cameras of the solved rig, which are kept from then on; the note of `rig_state` stays."""
@@ -345,7 +356,11 @@ class Estimator:
         """Compares the clocks of live cameras in the background, and uses what was found, from this time step on."""
         self._late_age_ns = cameras.late_age_ns
         live, rig = self._live_clocks, self._rig
-        if rig.poses.recorded is None:
+        if self.shows_several:
+            rig.unchecked[:] = False
+            if not self.clocks.offset_s.any():
+                self.keep_clocks()
+        elif rig.poses.recorded is None:
             live.collect(cameras.buffers)
             found = live.take(rig.calibrator.changes)
             if found is not None:

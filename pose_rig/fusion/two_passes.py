@@ -110,9 +110,16 @@ class TwoPasses:
         """Solves the rig and the clocks of its cameras, and leaves the estimator with both.
 
         A camera whose clock is not found, and which disagrees with the others, is left out; one that never shows a
-        person is ignored.
+        person is ignored. Where several people are in view, all clocks are kept as they are.
         """
         estimator = self._estimator
+        if estimator.shows_several:
+            self._seen[:] = True
+            self._keep_still()
+            estimator.solve()
+            estimator.keep_clocks()
+            estimator.fix_cameras()
+            return
         tracks = [self._track(view) for view in range(len(self._files))]
         self._seen = np.array([len(track.t_ns) > 0 for track in tracks])
         movements = [movement_signals(track) for track in tracks]

@@ -49,6 +49,11 @@ class Group:
         """How many views show the body."""
         return int((self.candidate != UNASSIGNED).sum())
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether the body is no coincidence: three views or more agree well."""
+        return self.views > 2 and self.distance < MAX_PAIR_DISTANCE
+
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:

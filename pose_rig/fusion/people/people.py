@@ -37,7 +37,6 @@ from pose_rig.graph import Engine
 SEARCH_INTERVAL_NS = 100_000_000  # between searches for new people
 LEAVES_AFTER_S = 2.0  # without a view that agrees
 SAME_PERSON_M = 0.25  # mean distance of points, nearer than two people can be
-CONFIRMED_AFTER_S = 0.3
 MIN_WELL_SEEN = 0.7  # share of the time steps, of a new person who is confirmed
 DUPLICATE_M = 0.12  # mean distance of points, of two identities that are the same person
 DUPLICATE_AFTER_NS = 500_000_000
@@ -62,9 +61,14 @@ class People:
         self._rough = RoughPlaces(len(config.camera))
         self._unplaced = UnplacedViews(len(config.camera))
         self.corrected: list[tuple[Observation, list[PersonStep]]] = []
-        self._was_solved = False
-        self._searched_ns = 0
+        self._was_solved = self._were_several = False
+        self._searched_ns = -SEARCH_INTERVAL_NS
         self._apart_ns = 0  # when no two were the same person
+
+    @property
+    def are_several(self) -> bool:
+        """Whether more than one person is, or was, in view."""
+        return self._config.people > 1 and (self._were_several or len(self._people) > 1 or self._rough.known)
 
     @property
     def first(self) -> PersonTracker:
@@ -93,6 +97,7 @@ class People:
         if rig.solution is None and self._was_solved:
             self._restart()
         self._was_solved = rig.solution is not None
+        self._were_several = self.are_several
         rows = dict.fromkeys(map(id, [*self._people, *self._new]), NO_CANDIDATES)
         if any(person.expected(observation.t_ns) is None for person in self._people) and len(observation.view):
             seen = yield from single_views(observation, engine)
@@ -239,7 +244,7 @@ class People:
             age_s = (t_ns - person.began_ns) * 1e-9
             if person.is_weak(t_ns) or age_s < 0:
                 self._new.remove(person)
-            elif age_s >= CONFIRMED_AFTER_S and person.well_seen >= MIN_WELL_SEEN * person.steps:
+            elif age_s >= person.confirmed_after_s and person.well_seen >= max(1, MIN_WELL_SEEN * person.steps):
                 identity = self._identities.of(person)
                 if identity is None:
                     continue  # not decided yet
@@ -293,6 +298,8 @@ class People:
                 person = TrackedPerson(None, self._config, t_ns)
                 person.bones_m = average_bones(group.height_m)
                 person.move_to(t_ns, group.points)
+                if group.is_sure:
+                    person.confirmed_after_s = 0.0
                 self._new.append(person)
 
     def _is_tracked(self, group: Group, t_ns: int) -> bool:

@@ -26,6 +26,7 @@ from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.graph import Engine
 
 MAX_DISTANCE, DISTANCE_PER_S, LOST_DISTANCE = 0.2, 0.25, 0.5  # of a candidate, in body heights
+CONFIRMED_AFTER_S = 0.3  # of a new person in two views; the rays of two people may meet by chance
 WEAK_AFTER_S = 0.25  # without two views that agree, a person may have been lost
 MIN_REACH_M, REACH_M_S = 0.6, 2.0  # within which a person who was lost is found again
 
@@ -67,6 +68,7 @@ class TrackedPerson:
         identity: As above.
         tracker: Their pose over time.
         began_ns: As above.
+        confirmed_after_s: How long a new person must be visible before they get an identity.
         views: How many views agreed at the last time step.
         steps: Time steps since ``began_ns``, well_seen: those of them at which two views or more agreed.
         rough_place: (3,) body heights, in the rig of an `Arrangement`; None = unknown.
@@ -77,6 +79,7 @@ class TrackedPerson:
         self.identity = identity
         self.tracker = PersonTracker(config)
         self.began_ns = began_ns
+        self.confirmed_after_s = CONFIRMED_AFTER_S
         self.views = self.steps = self.well_seen = 0
         self.bones_m: Floats | None = None
         self.rough_place: Floats | None = None
