@@ -284,6 +284,8 @@ class Estimator:
                 self._learn(corrected, self._rig.view(earlier.t_ns).for_views(earlier.present))
         if learn:
             self._learn(steps, rig.for_views(observation.present))
+        if learn and people.rig_is_wrong:
+            self._rig.discard_solution()
         return first.pose
 
     def memory(self, t_ns: int) -> Floats:

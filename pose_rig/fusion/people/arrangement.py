@@ -31,6 +31,7 @@ TREES = 64  # of pairs that connect all views, which are compared
 ALIKE_DEG = 30.0  # of two bodies that are not alike at all
 MAX_GROUP_DEG = 60.0  # of two detections of one person: difference of direction and, converted, of place
 DEG_PER_HEIGHT = 50.0
+MIN_ADVANTAGE = 1.3  # in support, over a solved rig that is taken to be wrong then
 MAX_CHANGE_DEG = 40.0  # of a relative rotation, from one estimate to the next
 
 
@@ -80,6 +81,7 @@ class Arrangement:
 
     Attributes:
         cameras: As estimated last, None until then.
+        estimates: How often they were estimated.
         changes: How often they have become others: what was learned with those before is wrong.
     """
 
@@ -88,12 +90,17 @@ class Arrangement:
         self._steps: deque[SingleViews] = deque(maxlen=MAX_STEPS)
         self._count, self._next_at = 0, MIN_STEPS
         self._random = np.random.default_rng(0)
+        self._votes: dict[tuple[int, int], _Votes] = {}
         self.cameras: RoughCameras | None = None
-        self.changes = 0
+        self.changes = self.estimates = 0
+
+    def is_due(self, t_ns: int) -> bool:
+        """Whether a time step is late enough after the last one to be added."""
+        return not self._steps or not 0 <= t_ns - self._steps[-1].t_ns < INTERVAL_NS
 
     def add(self, seen: SingleViews) -> bool:
         """Adds a time step, and estimates the cameras again now and then; returns False if it follows too closely."""
-        if self._steps and 0 <= seen.t_ns - self._steps[-1].t_ns < INTERVAL_NS:
+        if not self.is_due(seen.t_ns):
             return False
         self._steps.append(seen)
         self._count += 1
@@ -103,6 +110,7 @@ class Arrangement:
 
     def _update(self) -> None:
         self._next_at += max(3, self._count // 3)
+        self.estimates += 1
         before, self.cameras = self.cameras, self._estimate()
         if self.cameras is not None and (before is None or before.differ(self.cameras)):
             self.changes += 1
@@ -112,9 +120,25 @@ class Arrangement:
         """Whether a view has shown more than one person."""
         return any(len(seen.view) > len(np.unique(seen.view)) for seen in self._steps)
 
+    def contradicts(self, rotation: Floats, known: NDArray[np.bool_]) -> bool:
+        """Whether cameras with other rotations (V,3,3) camera_from_rig support what the detections show clearly better.
+
+        Args:
+            rotation: Of a solved rig.
+            known: (V,) whose are known.
+        """
+        if self.cameras is None:
+            return False
+        solved = RoughCameras(rotation, np.zeros((len(rotation), 3)), known & self.cameras.known, 0.0)
+        if not self.cameras.differ(solved):
+            return False
+        both = {(u, v): votes for (u, v), votes in self._votes.items() if solved.known[u] and solved.known[v]}
+        mine, other = (rotation_support(one.rotation, both) for one in (solved, self.cameras))
+        return other > MIN_ADVANTAGE * mine
+
     def _estimate(self) -> RoughCameras | None:
-        votes = {
-            pair: found for pair in combinations(range(self._views), 2) if (found := self._votes(*pair)) is not None
+        self._votes = votes = {
+            pair: found for pair in combinations(range(self._views), 2) if (found := self._votes_of(*pair)) is not None
         }
         modes = {pair: _modes(found) for pair, found in votes.items()}
         if not modes:
@@ -127,7 +151,7 @@ class Arrangement:
                 best = cameras
         return best
 
-    def _votes(self, u: int, v: int) -> _Votes | None:
+    def _votes_of(self, u: int, v: int) -> _Votes | None:
         """Returns the votes of all pairs of detections in two views, None with too few."""
         rotation, translation, weight = [], [], []
         for seen in self._steps:
@@ -259,6 +283,15 @@ def _support(cameras: tuple[Floats, Floats, NDArray[np.bool_]], votes: dict[tupl
         apart = np.linalg.norm(one.translation - shift, axis=-1) / (2 * DISTANCE_SCALE)
         total.append(float((_kernel(angle) * _kernel(apart) * one.weight).mean()))
     return float(np.mean(total))
+
+
+def rotation_support(rotation: Floats, votes: dict[tuple[int, int], _Votes]) -> float:
+    """Returns the mean support of camera rotations (V,3,3) by the votes of pairs."""
+    support = [
+        _kernel(angle_deg(one.rotation, rotation[u] @ rotation[v].T) / ANGLE_SCALE_DEG) * one.weight
+        for (u, v), one in votes.items()
+    ]
+    return float(np.mean([one.mean() for one in support])) if support else 0.0
 
 
 def groups(seen: SingleViews, cameras: RoughCameras) -> list[NDArray[np.int64]]:

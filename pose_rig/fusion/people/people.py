@@ -50,6 +50,7 @@ class People:
         config: Says how many there are at most.
 
     Attributes:
+        rig_is_wrong: Whether all detections together show that the solved rig is wrong.
         corrected: Time steps before the last one, if it has shown that their detections were grouped wrongly.
     """
 
@@ -61,7 +62,7 @@ class People:
         self._rough = RoughPlaces(len(config.camera))
         self._unplaced = UnplacedViews(len(config.camera))
         self.corrected: list[tuple[Observation, list[PersonStep]]] = []
-        self._was_solved = self._were_several = False
+        self._was_solved = self._were_several = self.rig_is_wrong = False
         self._searched_ns = -SEARCH_INTERVAL_NS
         self._apart_ns = 0  # when no two were the same person
 
@@ -101,7 +102,8 @@ class People:
         rows = dict.fromkeys(map(id, [*self._people, *self._new]), NO_CANDIDATES)
         if any(person.expected(observation.t_ns) is None for person in self._people) and len(observation.view):
             seen = yield from single_views(observation, engine)
-            if self._rough.add(observation, seen) and rig.solution is None:
+            if (self._rough.add(observation, seen) or self.rig_is_wrong) and rig.solution is None:
+                self.rig_is_wrong = False
                 self._correct(samples, cameras, rig, engine)
             rows |= self._by_rough_places(seen)
         free = np.zeros(len(observation.view), bool)
@@ -112,6 +114,9 @@ class People:
         steps = self._estimated(observation, rows, samples, cameras, rig, engine)
         if rig.solution is not None:
             self._search(observation, free, replace(rig.solution.cameras, known=rig.known))
+            if self._rough.is_due(observation.t_ns) and len(observation.view):
+                seen = yield from single_views(observation, engine)
+                self.rig_is_wrong = self._rough.contradicts(observation, seen, rig.solution)
         return steps
 
     def _estimated(
@@ -144,7 +149,8 @@ class People:
         self._people, self._new = self._people[:1], []
         self._people[0].tracker.restart_position()
         self._people[0].rough_place = None
-        self._rough = RoughPlaces(len(self._config.camera))
+        if not self.rig_is_wrong:
+            self._rough = RoughPlaces(len(self._config.camera))
 
     def _correct(
         self, samples: Sequence[Sample | None], cameras: CameraProperties, rig: RigView, engine: Engine

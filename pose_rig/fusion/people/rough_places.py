@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.people.arrangement import Arrangement, groups
 from pose_rig.fusion.people.assignment import cheapest
 from pose_rig.fusion.people.single_views import SingleViews
@@ -19,6 +20,7 @@ from pose_rig.fusion.pose.observation import Observation
 
 MAX_MOVE, MOVE_PER_S = 0.5, 0.5  # of a person between time steps, body heights
 MAX_RECENT = 24  # time steps that are computed again, 1.6 s
+MAX_ESTIMATES = 14  # half a minute, after which a solved rig is no longer checked
 
 Seen = tuple[Observation, SingleViews]
 
@@ -45,6 +47,22 @@ class RoughPlaces:
         if self._arrangement.add(seen):
             self.recent.append((observation, seen))
         return self.known and (not known or self._arrangement.changes != changes)
+
+    def contradicts(self, observation: Observation, seen: SingleViews, solution: RigSolution) -> bool:
+        """Adds a time step of a solved rig; returns whether the detections show that it is wrong."""
+        changes = self._arrangement.estimates
+        if self._arrangement.add(seen):
+            self.recent.append((observation, seen))
+        cameras = solution.cameras
+        return (
+            self._arrangement.estimates != changes
+            and self.known
+            and self._arrangement.contradicts(cameras.rotation, cameras.known)
+        )
+
+    def is_due(self, t_ns: int) -> bool:
+        """Whether a time step of a solved rig is to be added."""
+        return self._arrangement.estimates < MAX_ESTIMATES and self._arrangement.is_due(t_ns)
 
     def assign(
         self, seen: SingleViews, people: Sequence[TrackedPerson]

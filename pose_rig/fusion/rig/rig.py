@@ -165,6 +165,12 @@ class Rig:
         if self.poses.solved is None:
             self._discard_cameras()
 
+    def discard_solution(self) -> None:
+        """Discards the cameras, which are wrong; fixed ones are kept."""
+        if self._setup.fixed is None and self.poses.recorded is None:
+            self._discard_cameras()
+            self.poses.earlier = None
+
     def no_person(self) -> None:
         """Adds a time step at which no camera detects a person."""
         self._consistency.no_person()
