@@ -78,13 +78,20 @@ def distances(observation: Observation, cameras: Calibration, expected: Floats, 
 
 
 def cheapest(cost: Floats, gate: Floats) -> NDArray[np.int64]:
-    """Returns (N,) each person's candidate, at least total cost (N,C); one without a candidate costs the gate (N,)."""
+    """Returns (N,) each person's candidate, at least total cost.
+
+    Whoever has none costs as much as anyone else: the wide gate of a person who was lost takes no candidate from another.
+
+    Args:
+        cost: (N,C).
+        gate: (N,) the largest cost of each person's candidate.
+    """
     options = [_options(row, limit) for row, limit in zip(cost, gate.tolist(), strict=True)]
     best = [choices[0] for choices in options]
     taken = [choice for choice in best if choice != UNASSIGNED]
     if len(taken) == len(set(taken)):
         return np.array(best)
-    prices = np.concatenate([cost, gate[:, None]], axis=1)  # UNASSIGNED is the last column
+    prices = np.concatenate([cost, np.full((len(cost), 1), gate.max())], axis=1)  # UNASSIGNED is the last column
     least, chosen = np.inf, best
     for trial in product(*options):
         taken = [choice for choice in trial if choice != UNASSIGNED]

@@ -16,10 +16,13 @@ from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.people.single_views import SingleViews, single_views
 from pose_rig.fusion.pose.computation import alone
+from pose_rig.fusion.pose.hypothesis import RotationPrior
 from pose_rig.fusion.pose.observation import Observation, observe
 from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.background import BackgroundCompute
+from pose_rig.fusion.rig.camera_properties import CameraProperties
+from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.graph import Engine
 from pose_rig.intrinsics import Intrinsics
 from pose_rig.simulation.cameras import Cameras
@@ -75,6 +78,26 @@ def single_views_at(scene: PeopleScene, index: int, engine: Engine) -> tuple[Sin
     """What the candidates of a time step show by themselves, and (C,) which person they show."""
     observation = observation_at(scene, index)
     return alone(single_views(observation, engine)), shown_by(scene, observation, index)
+
+
+def properties_of(scene: PeopleScene) -> CameraProperties:
+    """What is known of the cameras' frames."""
+    views = len(scene.cameras.focal_px)
+    out = CameraProperties(config(views).camera)
+    for view in range(views):
+        out.set(view, SIZE, "rig17")
+    out.fix_joints()
+    return out
+
+
+def rig_of(scene: PeopleScene, *, solved: bool = True) -> RigView:
+    """The rig with the true cameras, or one of which nothing is known."""
+    solution, views = solution_of(scene), len(scene.cameras.focal_px)
+    if not solved:
+        assumed = properties_of(scene).intrinsics
+        return RigView("cold", assumed, None, np.ones(views), np.zeros(views, bool), None)
+    prior = RotationPrior(solution.cameras.rotation, solution.cameras.rotation_sd)
+    return RigView("solved", solution.cameras.intrinsics, prior, np.ones(views), np.ones(views, bool), solution)
 
 
 def estimator_of(

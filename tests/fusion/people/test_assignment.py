@@ -161,9 +161,10 @@ def test_the_assignment_of_least_total_cost_is_chosen(cost: list[list[float]], c
 
 
 def least(cost: Floats, gate: Floats) -> float:
-    """The least total cost, of all assignments."""
+    """The least total cost, of all assignments; one who has none costs the largest gate."""
     people, candidates = cost.shape
-    prices = np.concatenate([np.where(cost < gate[:, None], cost, np.inf), gate[:, None]], axis=1)
+    none = np.full((people, 1), gate.max())
+    prices = np.concatenate([np.where(cost < gate[:, None], cost, np.inf), none], axis=1)
     trials = product(range(candidates + 1), repeat=people)
     return min(
         float(sum(prices[n, c] for n, c in enumerate(trial)))
@@ -180,5 +181,11 @@ def test_no_assignment_is_cheaper() -> None:
         chosen = cheapest(cost, gate).tolist()
         taken = [c for c in chosen if c != UNASSIGNED]
         assert len(taken) == len(set(taken))
-        total = sum(gate[n] if c == UNASSIGNED else cost[n, c] for n, c in enumerate(chosen))
+        total = sum(gate.max() if c == UNASSIGNED else cost[n, c] for n, c in enumerate(chosen))
         assert total == pytest.approx(least(cost, gate))
+
+
+def test_someone_who_was_lost_takes_no_candidate_from_another() -> None:
+    """Although the wide gate makes it dearer to leave them without one."""
+    assert cheapest(np.array([[0.30], [0.01]]), np.array([0.5, 0.2])).tolist() == [-1, 0]
+    assert cheapest(np.array([[0.01], [0.15]]), np.array([0.5, 0.2])).tolist() == [0, -1]
