@@ -80,7 +80,7 @@ def distances(observation: Observation, cameras: Calibration, expected: Floats, 
 def cheapest(cost: Floats, gate: Floats) -> NDArray[np.int64]:
     """Returns (N,) each person's candidate, at least total cost.
 
-    Whoever has none costs as much as anyone else: the wide gate of a person who was lost takes no candidate from another.
+    A person without one costs as much as any other: the wide gate of one who was lost takes no candidate from another.
 
     Args:
         cost: (N,C).

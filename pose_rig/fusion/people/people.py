@@ -151,6 +151,7 @@ class People:
         self._people[0].rough_place = None
         if not self.rig_is_wrong:
             self._rough = RoughPlaces(len(self._config.camera))
+        self._unplaced = UnplacedViews(len(self._config.camera))
 
     def _correct(
         self, samples: Sequence[Sample | None], cameras: CameraProperties, rig: RigView, engine: Engine
