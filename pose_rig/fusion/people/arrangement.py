@@ -153,22 +153,16 @@ class Arrangement:
 
     def _votes_of(self, u: int, v: int) -> _Votes | None:
         """Returns the votes of all pairs of detections in two views, None with too few."""
-        rotation, translation, weight = [], [], []
-        for seen in self._steps:
-            a, b = np.flatnonzero(seen.view == u), np.flatnonzero(seen.view == v)
-            if len(a) and len(b):
-                i, j = (index.ravel() for index in np.meshgrid(a, b, indexing="ij"))
-                relative, alike = _aligned(seen.lifted[i], seen.lifted[j])
-                rotation.append(relative)
-                weight.append(alike)
-                translation.append(seen.pelvis[i] - np.einsum("kij,kj->ki", relative, seen.pelvis[j]))
-        if len(rotation) < MIN_STEPS // 2:
+        found = [_pairs(seen, u, v) for seen in self._steps]
+        found = [pairs for pairs in found if len(pairs[0])]
+        if len(found) < MIN_STEPS // 2:
             return None
-        rotations, translations, weights = (np.concatenate(part) for part in (rotation, translation, weight))
-        if len(rotations) > MAX_VOTES:
-            kept = np.sort(self._random.choice(len(rotations), MAX_VOTES, replace=False))
-            rotations, translations, weights = rotations[kept], translations[kept], weights[kept]
-        return _Votes(rotations, translations, weights)
+        a_pose, b_pose, a_pelvis, b_pelvis = (np.concatenate(part) for part in zip(*found, strict=True))
+        if len(a_pose) > MAX_VOTES:
+            kept = np.sort(self._random.choice(len(a_pose), MAX_VOTES, replace=False))
+            a_pose, b_pose, a_pelvis, b_pelvis = a_pose[kept], b_pose[kept], a_pelvis[kept], b_pelvis[kept]
+        rotation, alike = _aligned(a_pose, b_pose)
+        return _Votes(rotation, a_pelvis - np.einsum("kij,kj->ki", rotation, b_pelvis), alike)
 
     def _tree(self, modes: dict[tuple[int, int], "_Modes"], *, greedy: bool) -> list["_Edge"]:
         """Returns pairs that connect as many views as possible, one mode of each, those of much support first."""
@@ -226,6 +220,12 @@ def _modes(votes: _Votes) -> _Modes:
         support.append(float(density[top]))
         left &= angle_deg(votes.rotation, votes.rotation[top]) > MODE_DISTANCE_DEG
     return _Modes(np.array(rotation), np.array(translation), np.array(support))
+
+
+def _pairs(seen: SingleViews, u: int, v: int) -> tuple[Floats, Floats, Floats, Floats]:
+    """Returns the lifted poses (K,J,3) of every detection in one view with every one in another, and pelvises (K,3)."""
+    i, j = (index.ravel() for index in np.meshgrid(*(np.flatnonzero(seen.view == w) for w in (u, v)), indexing="ij"))
+    return seen.lifted[i], seen.lifted[j], seen.pelvis[i], seen.pelvis[j]
 
 
 def _aligned(a: Floats, b: Floats) -> tuple[Floats, Floats]:
@@ -297,17 +297,26 @@ def rotation_support(rotation: Floats, votes: dict[tuple[int, int], _Votes]) -> 
 def groups(seen: SingleViews, cameras: RoughCameras) -> list[NDArray[np.int64]]:
     """Returns the candidates of each person that two views show or more, at most one of each view."""
     rows = np.flatnonzero(cameras.known[seen.view])
-    place, pose = cameras.places(seen)
-    count = len(pose)
-    a, b = (index.ravel() for index in np.indices((count, count)))
-    rotation, alike = _aligned(pose[a], pose[b])
-    cost = (angle_deg(rotation, np.eye(3)) + ALIKE_DEG * (1 - alike)).reshape(count, count)
-    cost = cost + DEG_PER_HEIGHT * np.linalg.norm(place[:, None] - place[None], axis=-1)
-    cost[seen.view[:, None] == seen.view] = np.inf
-    found = [[int(row)] for row in rows]
-    while True:
-        pairs = [(float(cost[np.ix_(a, b)].mean()), i, k) for (i, a), (k, b) in combinations(enumerate(found), 2)]
-        least, i, k = min(pairs, default=(np.inf, 0, 0))
-        if least > MAX_GROUP_DEG:
-            return [np.sort(np.array(group)) for group in found if len(group) > 1]
+    cost = _differences(seen, cameras)[np.ix_(rows, rows)]
+    found: list[list[int]] = [[int(row)] for row in rows]
+    while len(found) > 1:
+        i, k = divmod(int(np.argmin(cost)), len(found))  # the least mean cost of two groups
+        if cost[i, k] > MAX_GROUP_DEG:
+            break
+        sizes = len(found[i]), len(found[k])
+        cost[i] = cost[:, i] = (sizes[0] * cost[i] + sizes[1] * cost[k]) / sum(sizes)
+        cost[i, i] = np.inf
+        cost = np.delete(np.delete(cost, k, axis=0), k, axis=1)
         found[i] += found.pop(k)
+    return [np.sort(np.array(group)) for group in found if len(group) > 1]
+
+
+def _differences(seen: SingleViews, cameras: RoughCameras) -> Floats:
+    """Returns (C,C) how differently candidates face and where they are, converted to degrees; infinite in one view."""
+    place, pose = cameras.places(seen)
+    a, b = np.nonzero(np.triu(seen.view[:, None] != seen.view))
+    rotation, alike = _aligned(pose[a], pose[b])
+    cost = np.full((len(pose), len(pose)), np.inf)
+    cost[a, b] = angle_deg(rotation, np.eye(3)) + ALIKE_DEG * (1 - alike)
+    cost[a, b] += DEG_PER_HEIGHT * np.linalg.norm(place[a] - place[b], axis=-1)
+    return np.asarray(np.fmin(cost, cost.T))
