@@ -14,7 +14,7 @@ from tests.fusion.fakes import finite, ring, walk
 from tests.fusion.people.scenes import PeopleScene, crossing, film_people
 from tests.fusion.people.solved import Change, Followed, estimator_of, follow
 
-FPS, SECONDS = 15.0, 2.0
+FPS, SECONDS = 15.0, 1.4
 BOTH = pytest.mark.parametrize("known", [True, False])  # whether the rig is solved
 Samples = list[Sample | None]
 
@@ -59,7 +59,7 @@ def test_a_crowd_of_16_in_one_camera(engine: Engine, known: bool) -> None:
 
 @BOTH
 def test_a_crowd_in_every_camera(engine: Engine, known: bool) -> None:
-    scene, rng = scene_of(2, seconds=1.5), np.random.default_rng(1)
+    scene, rng = scene_of(2, seconds=1.0), np.random.default_rng(1)
 
     def change(index: int, samples: Samples) -> Samples:
         out: Samples = []
@@ -134,7 +134,7 @@ def test_frames_without_anyone(engine: Engine, known: bool) -> None:
 @BOTH
 def test_never_anyone(engine: Engine, known: bool) -> None:
     found = checked(scene_of(2), engine, 3, lambda index, samples: [None] * 4, known=known)
-    assert found.identities == [[0]] * 30
+    assert found.identities == [[0]] * len(found.steps)
     assert not any(step[0].tracking for step in found.steps)
 
 
@@ -198,7 +198,7 @@ def test_detections_that_are_no_bodies(engine: Engine, known: bool, shape: str) 
 
 @BOTH
 def test_time_that_stands_still_jumps_and_runs_backwards(engine: Engine, known: bool) -> None:
-    scene = scene_of(2)
+    scene = scene_of(2, seconds=2.0)
     made, t_ns = estimator_of(engine, scene, 2, known=known), 0
     for index, step_ns in enumerate(
         [66_000_000, 66_000_000, 0, 66_000_000, 5_000_000_000, 66_000_000, -300_000_000] * 4

@@ -44,16 +44,16 @@ def identity_of(found: Followed, person: int, at: int) -> int:
     return identity
 
 
-@pytest.mark.parametrize(("people", "views", "seed"), [(2, 4, 0), (2, 3, 1), (2, 2, 2), (4, 4, 3)])
+@pytest.mark.parametrize(("people", "views", "seed"), [(2, 3, 1), (2, 2, 2), (4, 4, 3)])
 def test_people_who_cross_keep_their_identities(engine: Engine, people: int, views: int, seed: int) -> None:
-    scene = scene_of(people, 3.5, views, seed)
+    scene = scene_of(people, 3.0, views, seed)
     found = follow(scene, estimator_of(engine, scene, people))
     assert found.identities[-1] == list(range(people))
     persons = [found.shown(identity) for identity in range(people)]
     assert sorted(persons) == [[person] for person in range(people)]
     for identity, (person,) in enumerate(persons):
         assert right(found, identity, person) > 0.99
-        assert len(found.poses(identity)) > 35
+        assert len(found.poses(identity)) > 30
         error_m = found.error_m(identity, person)
         assert np.median(error_m) < (0.1 if views == 2 else 0.04)  # of two cameras, one may show only the other person
         assert error_m.max() < 0.35
