@@ -3,7 +3,7 @@
 Axes: N people, V views, C candidates over all views, P points (`segments.POINTS`).
 """
 
-from itertools import product
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,24 +86,34 @@ def cheapest(cost: Floats, gate: Floats) -> NDArray[np.int64]:
         cost: (N,C).
         gate: (N,) the largest cost of each person's candidate.
     """
-    options = [_options(row, limit) for row, limit in zip(cost, gate.tolist(), strict=True)]
-    best = [choices[0] for choices in options]
-    taken = [choice for choice in best if choice != UNASSIGNED]
-    if len(taken) == len(set(taken)):
-        return np.array(best)
-    prices = np.concatenate([cost, np.full((len(cost), 1), gate.max())], axis=1)  # UNASSIGNED is the last column
-    least, chosen = np.inf, best
-    for trial in product(*options):
-        taken = [choice for choice in trial if choice != UNASSIGNED]
-        if len(taken) != len(set(taken)):
-            continue
-        total = sum(prices[person, choice] for person, choice in enumerate(trial))
-        if total < least:
-            least, chosen = total, list(trial)
-    return np.array(chosen)
+    none = float(gate.max(initial=0.0))
+    options = [_options(row, limit, none) for row, limit in zip(cost, gate.tolist(), strict=True)]
+    nearest = [choices[0][1] for choices in options]
+    taken = [choice for choice in nearest if choice != UNASSIGNED]
+    return np.array(nearest if len(taken) == len(set(taken)) else _least(options))
 
 
-def _options(cost: Floats, gate: float) -> list[int]:
-    """Returns the nearest candidates within the gate, nearest first, and `UNASSIGNED`."""
+def _options(cost: Floats, gate: float, none: float) -> list[tuple[float, int]]:
+    """Returns the costs and indices of the nearest candidates within the gate, nearest first, and of `UNASSIGNED`."""
     order = np.argsort(cost, kind="stable")[:MAX_OPTIONS]
-    return [*(int(c) for c in order if cost[c] < gate), UNASSIGNED]
+    return [*((float(cost[c]), int(c)) for c in order if cost[c] < gate), (none, UNASSIGNED)]
+
+
+def _least(options: Sequence[Sequence[tuple[float, int]]]) -> list[int]:
+    """Returns one option of each person, at least total cost; no candidate twice."""
+    rest = [sum(choices[0][0] for choices in options[person:]) for person in range(len(options) + 1)]
+    least, chosen = np.inf, [UNASSIGNED] * len(options)
+
+    def search(trial: list[int], total: float) -> None:
+        nonlocal least, chosen
+        if len(trial) == len(options):
+            least, chosen = total, trial
+            return
+        for cost, choice in options[len(trial)]:
+            if total + cost + rest[len(trial) + 1] >= least:
+                break  # nor does any farther one lead to less
+            if choice == UNASSIGNED or choice not in trial:
+                search([*trial, choice], total + cost)
+
+    search([], 0.0)
+    return chosen
