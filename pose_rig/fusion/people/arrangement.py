@@ -215,7 +215,7 @@ def _modes(votes: _Votes) -> _Modes:
     while len(support) < MODES and left.any():
         top = int(np.argmax(np.where(left, density, -1.0)))
         weight = near[top]
-        rotation.append(_mean_rotation(votes.rotation, weight))
+        rotation.append(nearest_rotation(np.einsum("k,kij->ij", weight, votes.rotation)))
         translation.append((weight[:, None] * votes.translation).sum(0) / weight.sum())
         support.append(float(density[top]))
         left &= angle_deg(votes.rotation, votes.rotation[top]) > MODE_DISTANCE_DEG
@@ -239,11 +239,6 @@ def _aligned(a: Floats, b: Floats) -> tuple[Floats, Floats]:
 
 def _kernel(distance: Floats) -> Floats:
     return np.maximum(0.0, 1.0 - distance**2)
-
-
-def _mean_rotation(rotation: Floats, weight: Floats) -> Floats:
-    u, _, vt = np.linalg.svd(np.einsum("k,kij->ij", weight, rotation))
-    return np.asarray(u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt)
 
 
 def _connected(tree: Sequence[_Edge], views: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:

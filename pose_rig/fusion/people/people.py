@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.config import Config
-from pose_rig.fusion.calibration.bundle.segments import JOINTS_FROM_POINTS
+from pose_rig.fusion.calibration.bundle.segments import JOINTS_FROM_POINTS, body_height
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.people.assignment import assign
@@ -24,7 +24,7 @@ from pose_rig.fusion.people.new_people import Group, find_groups
 from pose_rig.fusion.people.person_tracker import PersonTracker
 from pose_rig.fusion.people.rough_places import RoughPlaces
 from pose_rig.fusion.people.single_views import SingleViews, single_views
-from pose_rig.fusion.people.tracked_person import PersonStep, TrackedPerson, average_bones, height_of
+from pose_rig.fusion.people.tracked_person import PersonStep, TrackedPerson, average_bones
 from pose_rig.fusion.people.unplaced_views import UnplacedViews
 from pose_rig.fusion.pose.computation import Computations, together
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED
@@ -211,7 +211,7 @@ class People:
                 cameras,
                 free,
                 np.stack([place for _, place in expected]),
-                np.array([height_of(person.bones(solution)) for person, _ in expected]),
+                np.array([body_height(person.bones(solution)) for person, _ in expected]),
                 np.array([person.max_distance(t_ns) for person, _ in expected]),
             )
             for (person, _), own in zip(expected, chosen, strict=True):
@@ -241,7 +241,7 @@ class People:
             return
         seen = yield from single_views(observation, engine)
         joints = [np.asarray(JOINTS_FROM_POINTS @ place) for _, place in people]
-        height_m = [height_of(person.bones(solution)) for person, _ in people]
+        height_m = [body_height(person.bones(solution)) for person, _ in people]
         for (person, _), own in zip(people, self._unplaced.assign(seen, free, joints, height_m), strict=True):
             rows[id(person)] = np.sort(np.concatenate([rows[id(person)], own[own != UNASSIGNED]]))
 

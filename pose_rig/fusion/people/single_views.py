@@ -1,4 +1,4 @@
-"""Where each detection alone places a body: orientation and distance from its camera, as lifted.
+"""Where each detection alone places a body: pose and distance from its camera, as lifted.
 
 Axes: C candidates, V views, J = 17 joints.
 """
@@ -23,14 +23,12 @@ class SingleViews:
     Attributes:
         t_ns: Time.
         view: (C,) index of each candidate's view.
-        camera_from_body: (C,3,3) orientation; the body is y up and faces +z.
         pelvis: (C,3) in camera axes, body heights.
         lifted: (C,J,3) the lifted pose in camera axes.
     """
 
     t_ns: int
     view: NDArray[np.int64]
-    camera_from_body: Floats
     pelvis: Floats
     lifted: Floats
 
@@ -42,11 +40,9 @@ def single_views(observation: Observation, engine: Engine) -> Computations[Singl
     alone[np.arange(count), observation.view] = np.arange(count)
     out = yield graph_run(engine, observation, alone, None, np.ones(observation.views))
     rows = np.arange(count)
-    camera_from_ray = observation.ray_from_camera.swapaxes(-1, -2)
-    camera_from_body = camera_from_ray @ out.ray_from_body[rows, observation.view].astype(float)
     height = np.array([upright_length(bone_lengths(body)) for body in out.body.astype(float)]) / EARS_TO_ANKLES
     scale = out.scale[rows, observation.view].astype(float)
     distance = 1 / np.maximum(observation.norm * scale * height, 1e-6)
-    pelvis = camera_from_ray[..., 2] * distance[:, None]
+    pelvis = observation.ray_from_camera[:, 2] * distance[:, None]
     lifted = out.lifted.astype(float) @ observation.ray_from_camera
-    return SingleViews(observation.t_ns, observation.view, camera_from_body, pelvis, lifted)
+    return SingleViews(observation.t_ns, observation.view, pelvis, lifted)

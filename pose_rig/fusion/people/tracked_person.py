@@ -73,6 +73,7 @@ class TrackedPerson:
         steps: Time steps since ``began_ns``, well_seen: those of them at which two views or more agreed.
         rough_place: (3,) body heights, in the rig of an `Arrangement`; None = unknown.
         bones_m: (L,) segment lengths; None = those with which the rig was solved.
+        seen_ns: When a view agreed last, well_seen_ns: when two or more did.
     """
 
     def __init__(self, identity: int | None, config: Config, began_ns: int = 0) -> None:
@@ -148,7 +149,7 @@ class TrackedPerson:
         """Adds what was estimated at a time step with the cameras whose pose is known; None = the rig is not solved."""
         self.steps += 1
         if cameras is None:
-            self.views = 0 if step.hypothesis is None else int(step.hypothesis.present.sum())
+            self.views = step.views
         elif step.solved is None:
             self.views = 0
         else:
@@ -171,11 +172,6 @@ class TrackedPerson:
 def average_bones(height_m: float | None) -> Floats:
     """Returns (L,) m the segment lengths of an average person of a body height; None = the assumed one."""
     return np.asarray(LENGTH_PER_HEIGHT * (height_m or ASSUMED_HEIGHT_M))
-
-
-def height_of(bones_m: Floats) -> float:
-    """Returns the body height that segment lengths (L,) m imply."""
-    return float(np.median(bones_m / LENGTH_PER_HEIGHT))
 
 
 def bone_difference(a_m: Floats, b_m: Floats) -> float:

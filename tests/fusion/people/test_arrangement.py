@@ -146,7 +146,7 @@ def test_rigs_differ_where_a_relative_rotation_does() -> None:
 
 def test_no_detection_is_no_group(engine: Engine) -> None:
     seen, _ = single_views_at(scene_of(2), 0, engine)
-    none = SingleViews(0, *(getattr(seen, name)[:0] for name in ("view", "camera_from_body", "pelvis", "lifted")))
+    none = SingleViews(0, *(getattr(seen, name)[:0] for name in ("view", "pelvis", "lifted")))
     assert groups(none, rough(0, 90, 180, 270)) == []
     out = Arrangement(4)
     for number in range(2 * MIN_STEPS):

@@ -83,7 +83,7 @@ def test_a_time_step_without_detections_moves_no_one(engine: Engine, scene: Peop
     out.assign(single_views_at(scene, 15, engine)[0], [person])
     before = person.rough_place
     seen = single_views_at(scene, 16, engine)[0]
-    none = {name: getattr(seen, name)[:0] for name in ("view", "camera_from_body", "pelvis", "lifted")}
+    none = {name: getattr(seen, name)[:0] for name in ("view", "pelvis", "lifted")}
     own, others = out.assign(replace(seen, **none), [person])
     assert [len(candidates) for candidates in own] == [0]
     assert others == []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pose_rig.config import ASSUMED_HEIGHT_M
-from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT
+from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, body_height
 from pose_rig.fusion.people.tracked_person import (
     DISTANCE_PER_S,
     LOST_DISTANCE,
@@ -17,7 +17,6 @@ from pose_rig.fusion.people.tracked_person import (
     PersonStep,
     TrackedPerson,
     average_bones,
-    height_of,
 )
 from pose_rig.fusion.pose.computation import alone
 from pose_rig.graph import Engine
@@ -159,7 +158,7 @@ def test_the_bones_of_a_new_person_are_measured(engine: Engine, scene: PeopleSce
     assert person.measured_bones_m is not None
     assert person.bones_m is person.measured_bones_m
     np.testing.assert_allclose(person.bones_m, bones_of(scene, PERSON), rtol=0.12)
-    assert height_of(person.bones_m) == pytest.approx(height_of(bones_of(scene, PERSON)), rel=0.03)
+    assert body_height(person.bones_m) == pytest.approx(body_height(bones_of(scene, PERSON)), rel=0.03)
 
 
 def test_someone_who_was_there_when_the_rig_was_solved_keeps_these_bones(engine: Engine, scene: PeopleScene) -> None:
@@ -171,5 +170,5 @@ def test_someone_who_was_there_when_the_rig_was_solved_keeps_these_bones(engine:
 def test_heights_and_bones_of_average_people() -> None:
     for height_m in (1.1, 1.95):
         np.testing.assert_allclose(average_bones(height_m), LENGTH_PER_HEIGHT * height_m)
-        assert height_of(average_bones(height_m)) == pytest.approx(height_m)
-    assert height_of(average_bones(None)) == pytest.approx(ASSUMED_HEIGHT_M)
+        assert body_height(average_bones(height_m)) == pytest.approx(height_m)
+    assert body_height(average_bones(None)) == pytest.approx(ASSUMED_HEIGHT_M)
