@@ -68,6 +68,20 @@ def test_exchanged_sides_exchange_depths() -> None:
     np.testing.assert_array_equal(both.ray_depth[1], both.ray_depth[0, list(MIRROR)])
 
 
+def test_a_part_has_some_of_the_candidates() -> None:
+    whole = seen(sample(depth=True, people=2), None, sample(depth=True, people=3))
+    rows = np.array([4, 1])
+    part = whole.part(rows)
+    assert (part.t_ns, part.views) == (whole.t_ns, whole.views)
+    assert (part.view.tolist(), part.person.tolist()) == ([2, 0], [2, 1])
+    for name in ("xy_px", "score", "ray_xy", "norm", "ray_from_camera", "mirrored", "one_ear", "ray_depth"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[rows], err_msg=name)
+    assert part.present.tolist() == [True, False, True]
+    none = whole.part(np.zeros(0, np.int64))
+    assert none.present.tolist() == [False] * 3
+    assert none.xy_px.shape == (0, J, 2)
+
+
 @pytest.mark.parametrize("view", [0, 1])
 def test_the_graph_gets_the_depths_of_every_candidate(view: int) -> None:
     made, engine = seen(sample(depth=True), sample(depth=False)), RecordingEngine()
