@@ -23,6 +23,7 @@ from pose_rig.geometry import angle_deg, nearest_rotation
 INTERVAL_NS = 66_000_000
 MAX_STEPS = 90  # six seconds
 MIN_STEPS = 12
+MAX_PER_VIEW = 6  # people of a crowd, the nearest to the camera
 MAX_VOTES = 160  # of a pair of views
 ANGLE_SCALE_DEG, DISTANCE_SCALE = 30.0, 0.6  # at which a vote no longer supports a relative pose; body heights
 ALIKE_SCALE = 0.35  # of the distance of two poses of unit size
@@ -224,7 +225,7 @@ def _modes(votes: _Votes) -> _Modes:
 
 def _pairs(seen: SingleViews, u: int, v: int) -> tuple[Floats, Floats, Floats, Floats]:
     """Returns the lifted poses (K,J,3) of every detection in one view with every one in another, and pelvises (K,3)."""
-    i, j = (index.ravel() for index in np.meshgrid(*(np.flatnonzero(seen.view == w) for w in (u, v)), indexing="ij"))
+    i, j = (index.ravel() for index in np.meshgrid(*(seen.nearest(w, MAX_PER_VIEW) for w in (u, v)), indexing="ij"))
     return seen.lifted[i], seen.lifted[j], seen.pelvis[i], seen.pelvis[j]
 
 

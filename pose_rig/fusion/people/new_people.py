@@ -12,6 +12,7 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_INDEX, LENGTH_PER_HEIGHT, POINTS, SEGMENTS
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.people.assignment import distances
+from pose_rig.fusion.pose.association import extent
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED
 from pose_rig.fusion.pose.observation import Observation
 from pose_rig.geometry import MIN_DEPTH_M
@@ -22,7 +23,7 @@ MIN_COMMON_POINTS = 6  # visible in both views of a pair
 MIN_ANGLE_SIN = 0.1  # between the two rays to a point
 HEIGHT_RANGE_M = (0.8, 2.3)  # that the segments of a body imply, children included
 MAX_LENGTH_SPREAD = 0.25  # median deviation of a segment from an average body of that height
-MAX_FREE = 8  # candidates of a view, those of highest score
+MAX_FREE = 8  # candidates of a view, the most prominent ones
 MAX_PAIRS = 24  # of which further views are compared
 _POINTS = list(POINTS)
 _SEGMENT_POINTS = SEGMENTS != 0  # (S,P) points that a segment depends on
@@ -66,7 +67,7 @@ class _Pairs:
 
 
 def find_groups(observation: Observation, free: NDArray[np.bool_], cameras: Calibration, most: int) -> list[Group]:
-    """Returns bodies that several views show, those of most views first.
+    """Returns bodies that several views show, the most prominent ones, those of most views first.
 
     Args:
         observation: The candidates.
@@ -75,7 +76,7 @@ def find_groups(observation: Observation, free: NDArray[np.bool_], cameras: Cali
         most: How many are wanted.
     """
     found: list[Group] = []
-    free = _of_high_score(observation, free & cameras.known[observation.view])
+    free = _most_prominent(observation, free & cameras.known[observation.view])
     while len(found) < most:
         pairs = _pairs(observation, np.flatnonzero(free), cameras)
         if pairs is None:
@@ -87,12 +88,12 @@ def find_groups(observation: Observation, free: NDArray[np.bool_], cameras: Cali
     return found
 
 
-def _of_high_score(observation: Observation, free: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _most_prominent(observation: Observation, free: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Returns ``free`` (C,) with at most `MAX_FREE` candidates of each view."""
-    kept = np.zeros_like(free)
+    kept, prominence = np.zeros_like(free), extent(observation) * observation.score.mean(-1)
     for view in np.unique(observation.view[free]).tolist():
         candidates = np.flatnonzero(free & (observation.view == view))
-        kept[candidates[np.argsort(-observation.score[candidates].mean(-1), kind="stable")[:MAX_FREE]]] = True
+        kept[candidates[np.argsort(-prominence[candidates], kind="stable")[:MAX_FREE]]] = True
     return kept
 
 

@@ -69,15 +69,19 @@ class RoughPlaces:
     ) -> tuple[list[NDArray[np.int64]], list[tuple[NDArray[np.int64], Floats]]]:
         """Returns (N) the candidates of each person, and those of others with their place (3,), body heights.
 
-        Updates where the people are; one whose place is unknown is in the largest group.
+        Updates where the people are; one whose place is unknown is in the most prominent group. The others are in this
+        order, too.
         """
         cameras = self._arrangement.cameras
         assert cameras is not None  # noqa: S101 - the arrangement is known
-        found = groups(seen, cameras)
+        nearness = 1 / np.maximum(np.linalg.norm(seen.pelvis, axis=-1), 0.1)
+        found = sorted(
+            groups(seen, cameras), key=lambda group: -float(nearness[group].sum())
+        )  # the most prominent first
         place = np.array([cameras.places(seen)[0][group].mean(0) for group in found]).reshape(-1, 3)
         for person in people:
             if person.rough_place is None and len(found):
-                person.rough_place = place[int(np.argmax([len(group) for group in found]))]
+                person.rough_place = place[0]
         old = np.array([np.full(3, np.inf) if p.rough_place is None else p.rough_place for p in people]).reshape(-1, 3)
         gate = np.array([MAX_MOVE + MOVE_PER_S * person.lost_s(seen.t_ns) for person in people])
         chosen = cheapest(np.linalg.norm(old[:, None] - place[None], axis=-1), gate) if len(people) else np.zeros(0)

@@ -32,6 +32,13 @@ class SingleViews:
     pelvis: Floats
     lifted: Floats
 
+    def nearest(self, view: int, most: int) -> NDArray[np.int64]:
+        """Returns the candidates of a view, at most so many, those nearest to the camera."""
+        rows = np.flatnonzero(self.view == view)
+        if len(rows) <= most:
+            return rows
+        return np.sort(rows[np.argsort(np.linalg.norm(self.pelvis[rows], axis=-1), kind="stable")[:most]])
+
 
 def single_views(observation: Observation, engine: Engine) -> Computations[SingleViews]:
     """Returns what each candidate shows by itself."""
