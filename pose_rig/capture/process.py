@@ -8,6 +8,9 @@ import threading
 import time
 from collections.abc import Callable
 
+import numpy as np
+
+from pose_rig.capture.appearance.descriptor import AppearanceDescriptor
 from pose_rig.capture.detector import Detector, open_detector, to_bgr
 from pose_rig.capture.source import Frame, Source
 from pose_rig.capture.source_factory import open_source
@@ -73,6 +76,7 @@ class _CameraWorker:
         self._source: Source | None = None
         self._detector: Detector | None = None
         self._video: VideoSender | None = None
+        self._appearance = AppearanceDescriptor() if job.appearance else None
         self._thumbnails = ThumbnailSender(job.camera.name, job.thumbnails, job.keys) if job.thumbnails else None
 
     def run(self, open_source: OpenSource) -> None:
@@ -135,7 +139,7 @@ class _CameraWorker:
         """Detects and sends one frame, or counts it as dropped."""
         self._meter.count_received(frame.index)
         start_ns = self._job.clock.monotonic_ns()
-        detections, image = frame.detections, None
+        detections, image, appearance = frame.detections, None, np.zeros(0, np.float32)
         if self._detector is not None:
             image, reason = to_bgr(frame.image, frame.size_px)
             if image is None:
@@ -145,6 +149,9 @@ class _CameraWorker:
                 self._video.put(frame.index, frame.t_ns, image)
             landmarks = self._detector.landmarks
             detections = self._detector.detect(image, frame.t_ns)
+            if self._appearance is not None:
+                found = detections.xy, detections.score
+                appearance = self._appearance.of_frame(image, *found, landmarks, frame.t_ns)
         if detections is None:
             self._meter.count_dropped("A frame came without detections.")
             return
@@ -152,6 +159,7 @@ class _CameraWorker:
         message = Keypoints2D(
             camera=self._job.camera.name, index=frame.index, t_ns=frame.t_ns, size_px=frame.size_px,
             landmarks=landmarks, xy=detections.xy, score=detections.score, depth=detections.depth, stages_ms=stages_ms,
+            appearance=appearance,
         )  # fmt: skip
         try:
             sent = self._send(message)

@@ -63,6 +63,7 @@ class CameraJob:
         thumbnails: The web worker receives thumbnails here; empty = there is none.
         phones: The web worker publishes the frames of phones here; empty = there is none.
         clock: By which frames are timed.
+        appearance: Whether it also sends what people look like, as several are tracked.
     """
 
     camera: CameraConfig
@@ -75,6 +76,7 @@ class CameraJob:
     clock: WallClock = SYSTEM_CLOCK
     keys: Keys | None = None
     restarts: int = 0
+    appearance: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 `pose_rig.wire.records` has the messages that only recordings contain, `pose_rig.wire.encoding` the encoding. All
 numbers have bounds far beyond those of any rig; decoding rejects values outside.
 
-Axes: P people, K detector landmarks, J skeleton joints.
+Axes: P people, K detector landmarks, A numbers of an appearance, J skeleton joints.
 """
 
 from typing import Annotated, Any, ClassVar, Literal
@@ -71,17 +71,20 @@ class Keypoints2D(Message, frozen=True, kw_only=True, eq=False):
         depth: (P,K) px, how much farther from the camera than the midpoint of the hips a landmark is, at the scale of
             ``xy``; 0 where the score is 0; empty if the detector does not estimate it.
         stages_ms: Processing time per stage of the camera process.
+        appearance: (P,A) what each person looks like: shares of the colours of the trunk in the first half, of the legs
+            in the second; the sum of each half is about 1, or 0 where that part is not visible. Empty where it was not
+            computed: one person is tracked, or the last one was computed just before.
     """
 
     TOPIC: ClassVar[str] = "keypoints/"
     TOPIC_FIELD: ClassVar[str] = "camera"
     ARRAYS: ClassVar[dict[str, tuple[str | int, ...]]] = {
-        "xy": ("P", "K", 2), "score": ("P", "K"), "depth": ("P", "K"),
+        "xy": ("P", "K", 2), "score": ("P", "K"), "depth": ("P", "K"), "appearance": ("P", "A"),
     }  # fmt: skip
-    OPTIONAL: ClassVar[tuple[str, ...]] = ("depth",)
+    OPTIONAL: ClassVar[tuple[str, ...]] = ("depth", "appearance")
     RANGES: ClassVar[dict[str, tuple[float, float]]] = {
         "xy": (-MAX_COORDINATE_PX, MAX_COORDINATE_PX), "score": (0, 1),
-        "depth": (-MAX_COORDINATE_PX, MAX_COORDINATE_PX),
+        "depth": (-MAX_COORDINATE_PX, MAX_COORDINATE_PX), "appearance": (0, 1),
     }  # fmt: skip
 
     camera: str
@@ -93,6 +96,7 @@ class Keypoints2D(Message, frozen=True, kw_only=True, eq=False):
     score: Array
     stages_ms: dict[str, Real] = {}
     depth: Array = msgspec.field(default_factory=lambda: np.zeros(0, np.float32))
+    appearance: Array = msgspec.field(default_factory=lambda: np.zeros(0, np.float32))
 
 
 class Pose3D(Message, frozen=True, kw_only=True, eq=False):

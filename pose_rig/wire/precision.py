@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 XY_STEP_PX = 1 / 64  # the error of a detector is above 1 px
 SCORE_STEP = 1 / 1024
 DEPTH_STEP_PX = 1.0  # the error of a detector is above 3 % of the size of the person
+APPEARANCE_STEP = 1 / 128  # of a share of the points that are sampled, a hundred
 _MANTISSA_MASK = np.int32(-(1 << 15))  # keeps sign, exponent and 8 bits: within 0.5 %
 
 

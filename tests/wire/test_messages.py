@@ -291,6 +291,27 @@ def test_depths_belong_to_landmarks_or_are_empty(depth: NDArray[np.float32], tex
         encode(msgspec.structs.replace(plain, depth=depth))
 
 
+@pytest.mark.parametrize(
+    ("appearance", "text"),
+    [
+        (ramp(3, 4) / 9, "has shape"),
+        (ramp(2), "has shape"),
+        (-ramp(2, 4), "outside 0 to 1"),
+        (np.full((2, 4), np.nan), "not finite"),
+    ],
+)
+def test_appearances_belong_to_people_or_are_empty(appearance: NDArray[np.float32], text: str) -> None:
+    plain = STORED["v1_keypoints"]
+    found = decode(encode(msgspec.structs.replace(plain, appearance=ramp(2, 8) / 2)))
+    assert isinstance(found, Keypoints2D)
+    np.testing.assert_array_equal(found.appearance, ramp(2, 8) / 2)
+    without = decode((DATA / "v1_keypoints.bin").read_bytes())  # recorded before there were any
+    assert isinstance(without, Keypoints2D)
+    assert without.appearance.shape == (0,)
+    with pytest.raises(MessageError, match=text):
+        encode(msgspec.structs.replace(plain, appearance=appearance))
+
+
 def test_messages_without_covariance_and_notes_decode() -> None:
     pose, rig = (decode((DATA / f"{name}.bin").read_bytes()) for name in ("v1_pose", "v1_rig"))
     assert isinstance(pose, Pose3D)

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from pose_rig.wire.precision import SCORE_STEP, XY_STEP_PX, quantize, truncate_mantissa
+from pose_rig.wire.precision import APPEARANCE_STEP, SCORE_STEP, XY_STEP_PX, quantize, truncate_mantissa
 
 
-@pytest.mark.parametrize("step", [XY_STEP_PX, SCORE_STEP])
+@pytest.mark.parametrize("step", [XY_STEP_PX, SCORE_STEP, APPEARANCE_STEP])
 def test_quantization_is_exact_in_binary_and_within_half_a_step(step: float) -> None:
     values = np.random.default_rng(0).uniform(-4000, 4000, 1000)
     rounded = quantize(values, step)

@@ -1,13 +1,32 @@
-"""Identities over time: a person who returns after more than a moment is recognised by their bones.
+"""Identities over time: a person who returns after more than a moment is recognised by their bones and appearance.
 
 Axes: L segment lengths.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from pose_rig.arrays import Floats
+from pose_rig.fusion.people.appearance import Appearance
 from pose_rig.fusion.people.tracked_person import TrackedPerson, bone_difference
 
 MAX_DIFFERENCE = 0.35  # between the bones of one person, measured twice; 1 = of any two people in the mean
 MIN_ADVANTAGE = 2.0  # of the person whose bones are nearest, over the next one
+MIN_ADVANTAGE_IN_LOOKS = 1.5  # the same for the appearance
+MEASURED_RATIO = 0.5  # `Likeness.ratio` of the same person, in the mean; a smaller one is chance
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A person who has left.
+
+    Attributes:
+        bones_m: (L,) segment lengths, as measured.
+        appearance: What they looked like.
+    """
+
+    bones_m: Floats
+    appearance: Appearance
 
 
 class Identities:
@@ -15,7 +34,7 @@ class Identities:
 
     def __init__(self) -> None:
         self._next = 0
-        self._left: dict[int, Floats] = {}  # bones of those who have left, where they were measured
+        self._left: dict[int, Left] = {}  # those whose bones were measured
 
     def next(self) -> int:
         """Returns a new identity."""
@@ -25,18 +44,61 @@ class Identities:
     def leave(self, person: TrackedPerson) -> None:
         """Remembers a person who has left, if their bones were measured."""
         if person.identity is not None and person.measured_bones_m is not None:
-            self._left[person.identity] = person.measured_bones_m
+            self._left[person.identity] = Left(person.measured_bones_m, person.appearance)
 
-    def of(self, person: TrackedPerson) -> int | None:
-        """Returns the identity of a new person; None while their bones are to be measured first."""
+    def of(self, person: TrackedPerson, present: Sequence[TrackedPerson] = ()) -> int | None:
+        """Returns the identity of a new person; None while their bones are to be measured first.
+
+        It is that of a person who has left if both bones and appearance are surely theirs. Where the appearance is
+        unknown, bones suffice; where several have such bones, the appearance decides among them.
+
+        Args:
+            person: The new one.
+            present: Those who are there, whose appearance the new person may share.
+        """
+        for one in present:
+            self._left.pop(one.identity or 0, None)  # has come back by tracking
         if not self._left:
             return self.next()
         measured_m = person.measured_bones_m
         if measured_m is None:
             return None
-        differences = sorted((bone_difference(bones_m, measured_m), who) for who, bones_m in self._left.items())
-        least, who = differences[0]
-        if least > MAX_DIFFERENCE or (len(differences) > 1 and differences[1][0] < MIN_ADVANTAGE * least):
+        differences = {who: bone_difference(left.bones_m, measured_m) for who, left in self._left.items()}
+        likeness = {who: left.appearance.likeness(person.appearance) for who, left in self._left.items()}
+        ratios = {who: alike.ratio for who, alike in likeness.items() if alike is not None}
+        others = [one.appearance.likeness(person.appearance) for one in present]
+        nearest = min([alike.ratio for alike in others if alike is not None], default=float("inf"))
+        who = _by_bones(differences)
+        if who is None or who in ratios:
+            by_looks = _by_appearance(ratios, nearest)
+            if who is None and by_looks is not None and differences[by_looks] <= MAX_DIFFERENCE:
+                who = by_looks
+            elif by_looks != who:
+                who = None
+        if who is None:
             return self.next()
         del self._left[who]
         return who
+
+
+def _by_bones(differences: dict[int, float]) -> int | None:
+    """Returns whose bones are surely the same, None = not sure; differences by identity, one at least."""
+    least, *others = sorted(differences.values())
+    if least > MAX_DIFFERENCE or (others and others[0] < MIN_ADVANTAGE * least):
+        return None
+    return min(differences, key=lambda who: differences[who])
+
+
+def _by_appearance(ratios: dict[int, float], nearest_present: float) -> int | None:
+    """Returns who surely looks the same, None = not sure.
+
+    Args:
+        ratios: `Likeness.ratio` to each who has left, by identity, where it is known.
+        nearest_present: The least of those who are present.
+    """
+    if not ratios:
+        return None
+    least, *others = sorted(ratios.values())
+    if least > 1 or min([nearest_present, *others]) < MIN_ADVANTAGE_IN_LOOKS * max(least, MEASURED_RATIO):
+        return None
+    return min(ratios, key=lambda who: ratios[who])

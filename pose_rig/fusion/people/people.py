@@ -252,14 +252,16 @@ class People:
             if person.is_weak(t_ns) or age_s < 0:
                 self._new.remove(person)
             elif age_s >= person.confirmed_after_s and person.well_seen >= max(1, MIN_WELL_SEEN * person.steps):
-                identity = self._identities.of(person)
+                present = [one for one in self._people if one.lost_s(t_ns) <= LEAVES_AFTER_S]
+                for one in self._people:
+                    if one not in present:  # the only person, or `_remove` had let them go
+                        self._identities.leave(one)
+                identity = self._identities.of(person, present)
                 if identity is None:
                     continue  # not decided yet
                 self._new.remove(person)
                 person.identity = identity
-                if len(self._people) == 1 and self._people[0].lost_s(t_ns) > LEAVES_AFTER_S:
-                    self._identities.leave(self._people.pop())
-                self._people = sorted([*self._people, person], key=lambda one: one.identity or 0)
+                self._people = sorted([*present, person], key=lambda one: one.identity or 0)
 
     def _remove(self, t_ns: int) -> None:
         """Removes people who have left, as long as one remains, and second identities of the same person."""

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.config import ASSUMED_HEIGHT_M, Config
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, RELATIVE_LENGTH_SD
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.people.appearance import Appearance
 from pose_rig.fusion.people.bone_lengths import BoneLengths
 from pose_rig.fusion.people.person_tracker import PersonTracker
 from pose_rig.fusion.pose.computation import Computations
@@ -74,6 +76,7 @@ class TrackedPerson:
         rough_place: (3,) body heights, in the rig of an `Arrangement`; None = unknown.
         bones_m: (L,) segment lengths; None = those with which the rig was solved.
         seen_ns: When a view agreed last, well_seen_ns: when two or more did.
+        appearance: What they look like in the solved rig.
     """
 
     def __init__(self, identity: int | None, config: Config, began_ns: int = 0) -> None:
@@ -84,6 +87,7 @@ class TrackedPerson:
         self.views = self.steps = self.well_seen = 0
         self.bones_m: Floats | None = None
         self.rough_place: Floats | None = None
+        self.appearance = Appearance(len(config.camera))
         self._bones = BoneLengths()
         self.seen_ns = self.well_seen_ns = began_ns
         self._found: Floats | None = None  # (P,3) m where they were found, until there is a pose
@@ -154,7 +158,10 @@ class TrackedPerson:
             self.views = 0
         else:
             self._found = None
-            self.views = int((cameras.known & (step.solved.agreement > MIN_AGREEMENT)).sum())
+            agree = cameras.known & (step.solved.agreement > MIN_AGREEMENT)
+            self.views = int(agree.sum())
+            if step.hypothesis is not None:
+                self._look(t_ns, step.hypothesis, agree)
         if self.views:
             self.seen_ns = t_ns
         if self.views > 1:
@@ -162,6 +169,10 @@ class TrackedPerson:
             self.well_seen += 1
             if cameras is not None and step.solved is not None:
                 self._measure(t_ns, step.solved, cameras)
+
+    def _look(self, t_ns: int, hypothesis: Hypothesis, agree: NDArray[np.bool_]) -> None:
+        view = np.flatnonzero(agree & hypothesis.present)
+        self.appearance.add(t_ns, view, hypothesis.observation.appearance[hypothesis.assignment[view]])
 
     def _measure(self, t_ns: int, pose: SolvedPose, cameras: Calibration) -> None:
         self._bones.add(t_ns, pose, cameras)

@@ -1,6 +1,6 @@
 """One time step: every candidate of every view, in its ray frame.
 
-Axes: C candidates over all views, V views, J = 17 joints.
+Axes: C candidates over all views, V views, J = 17 joints, A numbers of an appearance.
 """
 
 from collections.abc import Hashable, Sequence
@@ -33,6 +33,7 @@ class Observation:
         mirrored: (C,) whether left and right were exchanged.
         one_ear: (C,) whether the head is one ear alone.
         ray_depth: (C,J) as estimated by the detector, in units of ``ray_xy``; NaN = unknown.
+        appearance: (C,A) as in `pose_rig.wire.messages.Keypoints2D`; 0 throughout where it is unknown, A = 0 if of all.
         views: V.
     """
 
@@ -47,6 +48,7 @@ class Observation:
     mirrored: NDArray[np.bool_]
     one_ear: NDArray[np.bool_]
     ray_depth: Floats
+    appearance: Floats
     views: int
 
     def with_mirrors(self) -> "Observation":
@@ -67,6 +69,7 @@ class Observation:
             mirrored=np.concatenate([self.mirrored, ~self.mirrored]),
             one_ear=np.tile(self.one_ear, 2),
             ray_depth=np.concatenate([self.ray_depth, self.ray_depth[:, order]]),
+            appearance=np.tile(self.appearance, (2, 1)),
         )
 
     def part(self, candidates: NDArray[np.int64]) -> "Observation":
@@ -118,7 +121,7 @@ def _part(seen: Observation, rows: slice, t_ns: int, first_view: int, views: int
     return Observation(
         t_ns, seen.view[rows] - first_view, seen.person[rows], seen.xy_px[rows], seen.score[rows], seen.ray_xy[rows],
         seen.norm[rows], seen.ray_from_camera[rows], seen.mirrored[rows], seen.one_ear[rows], seen.ray_depth[rows],
-        views,
+        seen.appearance[rows], views,
     )  # fmt: skip
 
 
@@ -148,9 +151,11 @@ def observe(
     depth = ray_depths(depth_px[usable], xy_px, score)
     ray_xy, norm, ray_from_camera = rectify_ideal(intrinsics.ideal_xy(xy_px, view % (cameras or len(samples))), score)
     mirrored, one_ear = np.zeros(len(view), bool), one_ear[usable]
+    appearance = _appearances([sample for _, sample in used])[usable]
     return Observation(
-        t_ns, view, person, xy_px, score, ray_xy, norm, ray_from_camera, mirrored, one_ear, depth, len(samples)
-    )
+        t_ns, view, person, xy_px, score, ray_xy, norm, ray_from_camera, mirrored, one_ear, depth, appearance,
+        len(samples),
+    )  # fmt: skip
 
 
 def _joints(detected: Sequence[tuple[Landmarks | None, Sample]]) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
@@ -170,6 +175,17 @@ def _joints(detected: Sequence[tuple[Landmarks | None, Sample]]) -> tuple[Floats
             parts.append((*marks.to_joints(xy, score), depth, marks.has_one_ear(score)))
     xy, score, depth, one_ear = (np.concatenate(column) for column in zip(*parts, strict=True))
     return xy, score, depth, one_ear
+
+
+def _appearances(samples: Sequence[Sample]) -> Floats:
+    """Returns (C,A), zeros where a camera has none, or one of another length than the longest."""
+    length = max((sample.appearance.shape[1] for sample in samples if sample.appearance.ndim > 1), default=0)
+    unknown = [np.zeros((len(sample.xy_px), length)) for sample in samples]
+    rows = [
+        sample.appearance if sample.appearance.shape == zeros.shape else zeros
+        for sample, zeros in zip(samples, unknown, strict=True)
+    ]
+    return np.concatenate([*rows, np.zeros((0, length))])
 
 
 def _depths(marks: Landmarks, sample: Sample) -> Floats:

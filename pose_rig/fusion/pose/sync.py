@@ -3,7 +3,7 @@
 Every camera has its own frame times. Its detections at a time step are interpolated between the two samples around it,
 or extrapolated by at most one frame period beyond the newest.
 
-Axes: P people, K landmarks.
+Axes: P people, K landmarks, A numbers of an appearance.
 """
 
 from bisect import bisect_left, bisect_right
@@ -34,17 +34,19 @@ class Sample:
         xy_px: (P,K,2).
         score: (P,K) 0–1, 0 = not visible.
         depth_px: (P,K) as in `pose_rig.wire.messages.Keypoints2D`; empty if unknown.
+        appearance: (P,A) as in `pose_rig.wire.messages.Keypoints2D`; empty if unknown.
     """
 
     t_ns: int
     xy_px: Floats
     score: Floats
     depth_px: Floats = field(default_factory=lambda: np.zeros(0))
+    appearance: Floats = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
     def from_message(cls, message: Keypoints2D, t_ns: int | None = None) -> "Sample":
         """Returns the detections of a message, at its own or another time."""
-        values = (array.astype(np.float64) for array in (message.xy, message.score, message.depth))
+        values = (array.astype(np.float64) for array in (message.xy, message.score, message.depth, message.appearance))
         return cls(message.t_ns if t_ns is None else t_ns, *values)
 
 
@@ -190,7 +192,7 @@ def interpolate(a: Sample, b: Sample, t_ns: int) -> Sample:
         if with_depth:
             mixed = (1 - part) * a.depth_px[start] + part * b.depth_px[end]
             depth[person] = np.where(both, mixed, depth[person])
-    return Sample(t_ns, xy, score, depth)
+    return Sample(t_ns, xy, score, depth, near.appearance)
 
 
 def match_people(near: Sample, far: Sample) -> list[int | None]:

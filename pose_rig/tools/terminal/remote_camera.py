@@ -128,6 +128,7 @@ class RemoteCameraRun:
             thumbnails=self._link.thumbnail_endpoint,
             clock=self._clock,
             keys=self._link.keys,
+            appearance=self._config.detector.people > 1,
         )
         return Worker(self._camera.name, run_camera, job, fail_on_error=ends_by_itself(self._camera))
 

@@ -90,6 +90,7 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None, cores:
             thumbnails=at.web.thumbnails if at.web else "",
             phones=at.web.phones if at.web and camera.source == PHONE else "",
             keys=at.keys,
+            appearance=config.people > 1,
         )
         return Worker(camera.name, run_camera, job, fail_on_error=ends_by_itself(camera))
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, RELATIVE_LENGTH_SD
+from pose_rig.fusion.people.appearance import INTERVAL_NS
 from pose_rig.fusion.people.identities import MAX_DIFFERENCE, Identities
 from pose_rig.fusion.people.tracked_person import TrackedPerson, bone_difference
 from tests.fusion.fakes import config
@@ -80,3 +81,58 @@ def test_the_difference_of_two_people_is_one_in_the_mean() -> None:
     assert abs(np.mean(np.square(differences)) - 1) < 0.1
     assert bone_difference(a[0], a[0]) == 0
     np.testing.assert_allclose(bone_difference(a[0], b[0]), bone_difference(b[0], a[0]))
+
+
+RED, BLUE, SPOTTED = ([1.0, 0, 1, 0], [0, 1.0, 0, 1], [0.95, 0.05, 0.95, 0.05])
+
+
+def wearing(identity: int | None, bones_m: Floats | None, descriptor: list[float] | None) -> Measured:
+    """A person who was seen in these clothes by the first camera."""
+    out = Measured(identity, bones_m)
+    for i in range(8 if descriptor else 0):
+        out.appearance.add(i * INTERVAL_NS, np.array([0]), np.array([descriptor]))
+    return out
+
+
+def gone(*people: Measured) -> Identities:
+    out = Identities()
+    for person in people:
+        person.identity = out.next()
+        out.leave(person)
+    return out
+
+
+def test_the_same_bones_in_other_clothes_are_another_person() -> None:
+    for descriptor, expected in ((RED, 0), (SPOTTED, 0), (BLUE, 1), (None, 0)):
+        out = gone(wearing(None, SOME[0], RED))
+        assert out.of(wearing(None, SOME[0] * AGAIN, descriptor)) == expected
+    out = gone(wearing(None, SOME[0], None))  # whose clothes are unknown
+    assert out.of(wearing(None, SOME[0] * AGAIN, BLUE)) == 0
+
+
+def test_clothes_that_somebody_else_wears_too_are_no_proof() -> None:
+    out = gone(wearing(None, SOME[0], RED), wearing(None, SOME[1], RED))
+    assert out.of(wearing(None, SOME[0] * AGAIN, RED)) == 2
+    out = gone(wearing(None, SOME[0], RED))
+    present = [wearing(5, SOME[1], SPOTTED)]
+    assert out.of(wearing(None, SOME[0] * AGAIN, SPOTTED), present) == 1
+    assert out.of(wearing(None, SOME[0] * AGAIN, RED), [wearing(5, SOME[1], BLUE)]) == 0
+
+
+def test_clothes_decide_between_people_of_the_same_bones() -> None:
+    twin = SOME[0] * (1 + 1e-3 * np.arange(9))
+    for descriptor, expected in ((RED, 0), (BLUE, 1), (None, 2)):
+        out = gone(wearing(None, SOME[0], RED), wearing(None, twin, BLUE))
+        assert out.of(wearing(None, 0.5 * (SOME[0] + twin), descriptor)) == expected
+
+
+def test_clothes_alone_do_not_make_a_person() -> None:
+    out = gone(wearing(None, SOME[0], RED))
+    assert out.of(wearing(None, None, RED)) is None
+    assert out.of(wearing(None, SOME[3], RED)) == 1
+
+
+def test_who_came_back_before_anybody_new_is_not_given_away() -> None:
+    person = wearing(None, SOME[0], RED)
+    out = gone(person)
+    assert out.of(wearing(None, SOME[0] * AGAIN, RED), [person]) == 1

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis, run_graph
-from pose_rig.fusion.pose.observation import Observation, observe
+from pose_rig.fusion.pose.observation import Observation, Observe, observe
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.graph import GraphInput, GraphOutput
 from pose_rig.intrinsics import Intrinsics
@@ -40,6 +42,33 @@ def seen(*samples: Sample | None) -> Observation:
     count = len(samples)
     intrinsics = Intrinsics.pinhole(np.full(count, 1000.0), np.tile(np.array(SIZE_PX, float), (count, 1)))
     return observe(0, samples, [landmarks("rig17")] * count, intrinsics)
+
+
+def test_candidates_have_the_appearance_of_their_person() -> None:
+    looks = np.array([[0.25, 0.75], [0.5, 0.5]])
+    both = replace(sample(depth=False, people=2), appearance=looks)
+    unusable = replace(both, score=both.score * np.array([[0.0], [1.0]]))
+    observation = seen(both, None, sample(depth=False), unusable)
+    expected = [*looks, [0, 0], looks[1]]
+    np.testing.assert_array_equal(observation.appearance, expected)
+    np.testing.assert_array_equal(observation.with_mirrors().appearance, [*expected, *expected])
+    np.testing.assert_array_equal(observation.part(np.array([3, 0])).appearance, looks[::-1])
+    other = replace(sample(depth=False), appearance=np.ones((1, 1)))  # of another version
+    np.testing.assert_array_equal(seen(both, other).appearance, [*looks, [0, 0]])
+    assert seen(sample(depth=False), None).appearance.shape == (1, 0)
+    assert seen(None, None).appearance.shape == (0, 0)
+
+
+def test_time_steps_observed_together_keep_their_appearances() -> None:
+    with_looks = replace(sample(depth=False), appearance=np.array([[0.25, 0.75]]))
+    marks, intrinsics = [landmarks("rig17")] * 2, Intrinsics.pinhole(np.full(2, 1000.0), np.tile(SIZE_PX, (2, 1)))
+    steps = [
+        Observe(0, [with_looks, None], marks, intrinsics),
+        Observe(1, [sample(depth=False), with_looks], marks, intrinsics),
+    ]
+    first, second = Observe.together(steps)
+    np.testing.assert_array_equal(first.appearance, steps[0].alone().appearance)
+    np.testing.assert_array_equal(second.appearance, steps[1].alone().appearance)
 
 
 def test_depths_are_in_the_units_of_the_ray_frame() -> None:

@@ -146,6 +146,19 @@ def test_depths_are_interpolated_where_both_samples_have_them() -> None:
     assert interpolate(a, without, 3 * PERIOD // 4).depth_px.size == 0
 
 
+def test_appearances_are_those_of_the_nearer_sample() -> None:
+    xy, score = np.array([person(100), person(400)]), np.full((2, J), 0.8)
+    looks = np.array([[1.0, 0.0], [0.0, 1.0]])
+    a = Sample(0, xy, score, appearance=looks)
+    b = Sample(PERIOD, xy[::-1].copy(), score, appearance=2 * looks)
+    np.testing.assert_array_equal(interpolate(a, b, PERIOD // 4).appearance, looks)
+    np.testing.assert_array_equal(interpolate(a, b, 3 * PERIOD // 4).appearance, 2 * looks)
+    assert interpolate(a, Sample(PERIOD, xy, score), 3 * PERIOD // 4).appearance.shape == (0,)
+    sent = structs.replace(message(7, [person(100)]), appearance=np.full((1, 6), 0.5, np.float32))
+    np.testing.assert_array_equal(Sample.from_message(sent).appearance, np.full((1, 6), 0.5))
+    assert Sample.from_message(message(7, [person(100)])).appearance.shape == (0,)
+
+
 def test_a_sample_has_the_depths_of_its_message() -> None:
     sent = structs.replace(message(7, [person(100)]), depth=np.full((1, J), 3.0, np.float32))
     made = SampleBuffer()

@@ -1,0 +1,1 @@
+"""What people look like, as a few numbers: images stay in the camera process."""
