@@ -301,7 +301,6 @@ def groups(seen: SingleViews, cameras: RoughCameras) -> list[NDArray[np.int64]]:
             break
         sizes = len(found[i]), len(found[k])
         cost[i] = cost[:, i] = (sizes[0] * cost[i] + sizes[1] * cost[k]) / sum(sizes)
-        cost[i, i] = np.inf
         cost = np.delete(np.delete(cost, k, axis=0), k, axis=1)
         found[i] += found.pop(k)
     return [np.sort(np.array(group)) for group in found if len(group) > 1]

@@ -93,6 +93,17 @@ def test_who_is_hidden_for_a_second_keeps_their_identity(engine: Engine) -> None
     assert all(pose.tracking for pose in found.steps[-1])
 
 
+def test_who_was_hidden_is_found_again_elsewhere(engine: Engine) -> None:
+    joints, hides, returns = crossing(2, 4.0, FPS), 25, 40
+    joints[returns:, 1] += [0.0, 0.0, 1.5]
+    scene = without(film_people(joints, ring(4), fps=FPS), 1, hides, returns)
+    found = follow(scene, estimator_of(engine, scene, 2))
+    assert found.identities[hides - 1 :] == [[0, 1]] * (60 - hides + 1)
+    hidden = identity_of(found, 1, hides - 1)
+    assert found.shown(hidden) == [1]
+    assert found.error_m(hidden, 1)[-10:].max() < 0.05
+
+
 def test_a_third_arrives_and_the_first_leaves_for_good(engine: Engine) -> None:
     arrives, leaves = 25, 40
     scene = without(without(scene_of(3, 5.5), 2, 0, arrives), 0, leaves, 999)

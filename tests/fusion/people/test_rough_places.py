@@ -51,7 +51,11 @@ def test_people_keep_their_places(engine: Engine, scene: PeopleScene) -> None:
     people = [TrackedPerson(0, config(4, people=2))]
     for index in range(15, 30):
         seen, shown = single_views_at(scene, index, engine)
+        before = people[0].rough_place
         own, others = out.assign(seen, people)
+        after = people[0].rough_place
+        assert after is not None
+        assert before is None or 0 < np.linalg.norm(after - before) < 0.5
         groups = [*own, *(candidates for candidates, _ in others)]
         assert len(groups) == 2
         for person in people:

@@ -125,6 +125,7 @@ def test_a_person_continues_where_they_were_found_again(engine: Engine, scene: P
     found = points_at(scene, 40)[PERSON].copy()
     found[3] = np.nan
     person.move_to(scene.t_ns(40), found)
+    assert person.tracker.expected(scene.t_ns(40)) is None
     np.testing.assert_array_equal(person.expected(scene.t_ns(40)), found)
     assert not person.is_weak(scene.t_ns(40))
     after = step(person, scene, 40, engine)

@@ -67,6 +67,7 @@ def test_a_camera_that_is_placed_again_begins_from_scratch(engine: Engine, scene
     out.forget(np.array([True, True, False, True]))
     assert (step(out, scene, MIN_STEPS, engine)[:, UNKNOWN] != -1).any()
     out.forget(np.ones(4, bool))
+    assert (step(out, scene, MIN_STEPS, engine) == -1).all()
     for index in range(MIN_STEPS + 1, 2 * MIN_STEPS):
         assert (step(out, scene, index, engine) == -1).all()
     assert (step(out, scene, 2 * MIN_STEPS, engine)[:, UNKNOWN] != -1).any()
