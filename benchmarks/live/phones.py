@@ -12,9 +12,10 @@ import argparse
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -36,7 +37,9 @@ from pose_rig.web.network import url
 
 ENDS = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
 LIMBS = [INDEX[f"{side}_{joint}"] for side in "lr" for joint in ENDS]
-SETTLE_S = 3.0  # before and after an event
+SETTLE_S = 3.0  # after an event
+RELOAD_S = 8.0  # in which a reloaded tab delivers again
+POLL_S = 0.02
 SHIFT_STEP_S = 0.01
 
 
@@ -163,33 +166,44 @@ class PhoneRun:
             self._reload_and_kill(browsers[-1])
 
     def _reload_and_kill(self, browser: PhoneBrowser) -> None:
-        last = len(self._clips) - 1
-        browser.reload()
-        before = self._frames(last)
+        views = range(len(self._clips))
         reloaded_s = time.monotonic()
+        browser.reload()
         browser.start()
-        self.observed.back_s = self._wait(lambda: self._frames(last) > before) - reloaded_s
-        time.sleep(SETTLE_S)
-        rates = [self._rate(view) for view in range(last)]
-        browser.kill()
+        arrivals = self._arrivals(RELOAD_S)
+        rates = [self._rate(view) for view in views]
         killed_s = time.monotonic()
-        self.observed.named_s = self._wait(lambda: bool(self._camera(last).error)) - killed_s
+        browser.kill()
+        while not (named := [view for view in views if self._camera(view).error]):
+            time.sleep(POLL_S)
+        self.observed.named_s = time.monotonic() - killed_s
         time.sleep(SETTLE_S)
-        self.observed.others_hz = [(rate, self._rate(view)) for view, rate in enumerate(rates)]
+        self.observed.others_hz = [(rates[view], self._rate(view)) for view in views if view not in named]
+        self.observed.back_s = _end_of_longest_gap_s([reloaded_s, *arrivals[named[0]]]) - reloaded_s
 
-    def _wait(self, condition: Callable[[], bool]) -> float:
-        while not condition():
-            time.sleep(0.02)
-        return time.monotonic()
+    def _arrivals(self, seconds: float) -> list[list[float]]:
+        """Returns for each camera when frames arrived, during so many seconds."""
+        times: list[list[float]] = [[] for _ in self._clips]
+        frames, end_s = [self._camera(view).frames for view in range(len(times))], time.monotonic() + seconds
+        while time.monotonic() < end_s:
+            time.sleep(POLL_S)
+            for view, arrived in enumerate(times):
+                if (count := self._camera(view).frames) != frames[view]:
+                    frames[view] = count
+                    arrived.append(time.monotonic())
+        return times
 
     def _camera(self, view: int) -> CameraStatus:
         return self._status.cameras()[view]
 
-    def _frames(self, view: int) -> int:
-        return self._camera(view).frames
-
     def _rate(self, view: int) -> float:
         return self._camera(view).health.rate_hz
+
+
+def _end_of_longest_gap_s(times_s: Sequence[float]) -> float:
+    """Returns the time at which the longest gap ends; NaN without two times."""
+    gaps = [(after - before, after) for before, after in pairwise(times_s)]
+    return max(gaps, default=(0.0, np.nan))[1]
 
 
 def run_phones(config: Config, model: str, clips: Sequence[Path], fps: float, seconds: float) -> tuple[Run, PhoneRun]:
