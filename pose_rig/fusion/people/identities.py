@@ -1,6 +1,6 @@
 """Identities over time: a person who returns after more than a moment is recognised by their bones and appearance.
 
-Axes: L segment lengths.
+Axes: L segment lengths, P points (`segments.POINTS`).
 """
 
 from collections.abc import Sequence
@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.people.appearance import Appearance
-from pose_rig.fusion.people.tracked_person import TrackedPerson, bone_difference
+from pose_rig.fusion.people.tracked_person import TrackedPerson, bone_difference, mean_distance
 
 MAX_DIFFERENCE = 0.35  # between the bones of one person, measured twice; 1 = of any two people in the mean
 MIN_ADVANTAGE = 2.0  # of the person whose bones are nearest, over the next one
+MAX_DIFFERENCE_NEAR, MAX_AWAY_S = 0.7, 10.0  # of a person who was hidden, and returns near the place where they were
+REACH_M, REACH_M_S, MAX_REACH_M = 0.6, 0.5, 2.5  # how far from it
 MIN_ADVANTAGE_IN_LOOKS = 1.5  # the same for the appearance
 MEASURED_RATIO = 0.5  # `Likeness.ratio` of the same person, in the mean; a smaller one is chance
 
@@ -23,10 +25,13 @@ class Left:
     Attributes:
         bones_m: (L,) segment lengths, as measured.
         appearance: What they looked like.
+        place: (P,3) m where they were last, at ``t_ns``; None = unknown.
     """
 
     bones_m: Floats
     appearance: Appearance
+    place: Floats | None
+    t_ns: int
 
 
 class Identities:
@@ -44,13 +49,15 @@ class Identities:
     def leave(self, person: TrackedPerson) -> None:
         """Remembers a person who has left, if their bones were measured."""
         if person.identity is not None and person.measured_bones_m is not None:
-            self._left[person.identity] = Left(person.measured_bones_m, person.appearance)
+            place, t_ns = person.expected(person.seen_ns), person.seen_ns
+            self._left[person.identity] = Left(person.measured_bones_m, person.appearance, place, t_ns)
 
     def of(self, person: TrackedPerson, present: Sequence[TrackedPerson] = ()) -> int | None:
         """Returns the identity of a new person; None while their bones are to be measured first.
 
         It is that of a person who has left if both bones and appearance are surely theirs. Where the appearance is
-        unknown, bones suffice; where several have such bones, the appearance decides among them.
+        unknown, bones suffice, or similar ones near the place where only one person was lost a moment ago; where
+        several have such bones, the appearance decides among them.
 
         Args:
             person: The new one.
@@ -75,10 +82,24 @@ class Identities:
                 who = by_looks
             elif by_looks != who:
                 who = None
+        if who is None and not ratios:
+            who = self._by_place(person, differences)
         if who is None:
             return self.next()
         del self._left[who]
         return who
+
+    def _by_place(self, person: TrackedPerson, differences: dict[int, float]) -> int | None:
+        """Returns who was lost a moment ago, near the place of a new person; None = no one, or several."""
+        here, found = person.expected(person.seen_ns), []
+        for who, left in self._left.items():
+            away_s = (person.began_ns - left.t_ns) * 1e-9
+            if here is None or left.place is None or not 0 <= away_s <= MAX_AWAY_S:
+                continue
+            reach_m = min(REACH_M + REACH_M_S * away_s, MAX_REACH_M)
+            if differences[who] <= MAX_DIFFERENCE_NEAR and mean_distance(here, left.place) < reach_m:
+                found.append(who)
+        return found[0] if len(found) == 1 else None
 
 
 def _by_bones(differences: dict[int, float]) -> int | None:

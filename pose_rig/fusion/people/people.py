@@ -13,7 +13,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.arrays import Floats
 from pose_rig.config import Config
 from pose_rig.fusion.calibration.bundle.segments import JOINTS_FROM_POINTS, body_height
 from pose_rig.fusion.calibration.cameras import Calibration
@@ -24,7 +23,7 @@ from pose_rig.fusion.people.new_people import Group, find_groups
 from pose_rig.fusion.people.person_tracker import PersonTracker
 from pose_rig.fusion.people.rough_places import RoughPlaces
 from pose_rig.fusion.people.single_views import SingleViews, single_views
-from pose_rig.fusion.people.tracked_person import PersonStep, TrackedPerson, average_bones
+from pose_rig.fusion.people.tracked_person import PersonStep, TrackedPerson, average_bones, mean_distance
 from pose_rig.fusion.people.unplaced_views import UnplacedViews
 from pose_rig.fusion.pose.computation import Computations, together
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED
@@ -331,8 +330,3 @@ class People:
             and (distance := mean_distance(place, group.points)) < person.reach_m(t_ns)
         ]
         return weak[min(reached)[1]] if reached else None
-
-
-def mean_distance(a: Floats, b: Floats) -> float:
-    """Returns the mean distance, m, of points (P,3) that neither lacks."""
-    return float(np.nanmean(np.linalg.norm(a - b, axis=-1)))

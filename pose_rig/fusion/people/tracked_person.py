@@ -189,3 +189,8 @@ def bone_difference(a_m: Floats, b_m: Floats) -> float:
     """Returns how different two people's segment lengths (L,) m are: 1 = as those of any two people in the mean."""
     ratio = np.log(a_m / b_m) / RELATIVE_LENGTH_SD
     return float(np.sqrt(np.mean(ratio**2) / 2))
+
+
+def mean_distance(a: Floats, b: Floats) -> float:
+    """Returns the mean distance, m, of points (P,3) that neither lacks."""
+    return float(np.nanmean(np.linalg.norm(a - b, axis=-1)))

@@ -5,7 +5,7 @@ import numpy as np
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, RELATIVE_LENGTH_SD
 from pose_rig.fusion.people.appearance import INTERVAL_NS
-from pose_rig.fusion.people.identities import MAX_DIFFERENCE, Identities
+from pose_rig.fusion.people.identities import MAX_DIFFERENCE, MAX_DIFFERENCE_NEAR, Identities
 from pose_rig.fusion.people.tracked_person import TrackedPerson, bone_difference
 from tests.fusion.fakes import config
 
@@ -136,3 +136,17 @@ def test_who_came_back_before_anybody_new_is_not_given_away() -> None:
     person = wearing(None, SOME[0], RED)
     out = gone(person)
     assert out.of(wearing(None, SOME[0] * AGAIN, RED), [person]) == 1
+
+
+def test_who_was_hidden_and_returns_near_that_place_is_recognised_by_similar_bones() -> None:
+    similar = SOME[0] * np.exp(0.75 * RELATIVE_LENGTH_SD * np.resize([1.0, -1.0], 9))
+    assert MAX_DIFFERENCE < bone_difference(similar, SOME[0]) < MAX_DIFFERENCE_NEAR
+    for away_s, away_m, same in ((5.0, 1.0, True), (5.0, 5.0, False), (30.0, 0.0, False)):
+        out = Identities()
+        before = Measured(out.next(), SOME[0])
+        before.move_to(0, np.zeros((14, 3)))
+        out.leave(before)
+        after = Measured(None, similar)
+        after.began_ns = round(away_s * 1e9)
+        after.move_to(after.began_ns, np.full((14, 3), [away_m, 0.0, 0.0]))
+        assert out.of(after) == (0 if same else 1)
