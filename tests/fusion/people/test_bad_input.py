@@ -176,15 +176,13 @@ def test_identical_detections(engine: Engine, known: bool) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("shape", ["spot", "line", "noise"])
+@pytest.mark.parametrize("shape", ["spot", "noise"])
 def test_detections_that_are_no_bodies(engine: Engine, known: bool, shape: str) -> None:
     scene, rng = scene_of(2), np.random.default_rng(0)
 
     def body() -> Floats:
-        along = rng.uniform(0, 1, (17, 1))
         return {
             "spot": np.full((17, 2), 500.0),
-            "line": along * [700.0, 300.0] + 100,
             "noise": rng.uniform(0, 1000, (17, 2)),
         }[shape]
 
