@@ -63,6 +63,7 @@ class People:
         self.corrected: list[tuple[Observation, list[PersonStep]]] = []
         self._was_solved = self._were_several = self.rig_is_wrong = False
         self._searched_ns = -SEARCH_INTERVAL_NS
+        self._found_no_body = False  # although two views showed one: their cameras may have been moved
         self._apart_ns = 0  # when no two were the same person
 
     @property
@@ -217,6 +218,8 @@ class People:
                 rows[id(person)] = own[own != UNASSIGNED]
                 free[rows[id(person)]] = False
         first = self._people[0]
+        if first.lost_s(t_ns) > LEAVES_AFTER_S and not self._found_no_body:  # it may be another person
+            return rows, free
         owned = np.bincount(observation.view[~free], minlength=observation.views) > 0
         others = np.flatnonzero(free & ~owned[observation.view] & cameras.known[observation.view])
         rows[id(first)] = np.sort(np.concatenate([rows[id(first)], others]))
@@ -294,7 +297,10 @@ class People:
         weak = [person for person in self._people if person.is_weak(t_ns)]
         if room + len(weak) <= 0:
             return
-        for group in find_groups(observation, free, cameras, room + len(weak)):
+        groups = find_groups(observation, free, cameras, room + len(weak))
+        views = np.unique(observation.view[free & cameras.known[observation.view]])
+        self._found_no_body = len(views) > 1 and not groups
+        for group in groups:
             if self._is_tracked(group, t_ns):
                 continue
             lost = self._lost(group, weak, t_ns)
@@ -328,5 +334,6 @@ class People:
             if person.lost_s(t_ns) <= LEAVES_AFTER_S
             and (place := person.expected(t_ns)) is not None
             and (distance := mean_distance(place, group.points)) < person.reach_m(t_ns)
+            and person.may_be_as_tall_as(group.height_m)
         ]
         return weak[min(reached)[1]] if reached else None

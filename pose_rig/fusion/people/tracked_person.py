@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.config import ASSUMED_HEIGHT_M, Config
-from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, RELATIVE_LENGTH_SD
+from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, RELATIVE_LENGTH_SD, body_height
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.people.appearance import Appearance
@@ -30,6 +30,7 @@ from pose_rig.graph import Engine
 MAX_DISTANCE, DISTANCE_PER_S, LOST_DISTANCE = 0.2, 0.25, 0.5  # of a candidate, in body heights
 CONFIRMED_AFTER_S = 0.3  # of a new person in two views; the rays of two people may meet by chance
 WEAK_AFTER_S = 0.25  # without two views that agree, a person may have been lost
+MAX_HEIGHT_DIFFERENCE = 0.2  # relative; that of one time step is off by 0.1
 MIN_REACH_M, REACH_M_S = 0.6, 2.0  # within which a person who was lost is found again
 
 
@@ -111,6 +112,11 @@ class TrackedPerson:
     def reach_m(self, t_ns: int) -> float:
         """Returns how far from the last place a person may be who has been lost."""
         return MIN_REACH_M + REACH_M_S * max(t_ns - self.well_seen_ns, 0) * 1e-9
+
+    def may_be_as_tall_as(self, height_m: float) -> bool:
+        """Whether a body height that two views show may be that of the person."""
+        measured = self.measured_bones_m
+        return measured is None or abs(np.log(height_m / body_height(measured))) < MAX_HEIGHT_DIFFERENCE
 
     def move_to(self, t_ns: int, points: Floats) -> None:
         """Continues at points (P,3) m where the person was found again; NaN where unknown."""
