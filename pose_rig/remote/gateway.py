@@ -97,6 +97,7 @@ class Gateway:
         pages: OnDemandSender | None,
         start_ns: Start,
     ) -> None:
+        self._appearance = job.appearance
         self._cameras = {name: RemoteCamera(name) for name in job.cameras}
         self._by_session: dict[bytes, RemoteCamera] = {}
         self._router, self._fusion, self._output, self._recorder = router, fusion, output, recorder
@@ -125,6 +126,7 @@ class Gateway:
             start_ns=self._start_ns.value,
             video=self._recorder is not None,
             thumbnails=self._pages is not None and self._pages.wanted,
+            appearance=self._appearance,
             refusal=refusal,
         )
         self._router.send(session, reply)

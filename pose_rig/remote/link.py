@@ -65,6 +65,7 @@ class RigLink:
         self._rig_start_ns = self.start_ns = 0
         self._shown = False  # on a page
         self.video: bool | None = None
+        self.appearance = False
         self.refusal = ""
         self.reported_s = 0.0
         self.health: Health | None = None
@@ -147,7 +148,7 @@ class RigLink:
         self.refusal = reply.refusal
         self._offset.add(Exchange(reply.sent_ns, reply.received_ns, reply.answered_ns, returned_ns))
         if not reply.refusal and self.estimate is not None:
-            self.video = reply.video
+            self.video, self.appearance = reply.video, reply.appearance
             if reply.thumbnails is not self._shown:
                 self._shown = reply.thumbnails
                 self._thumbnails.set_topics((Thumbnail.TOPIC,) if self._shown else ())

@@ -91,6 +91,7 @@ class GatewayJob:
         output: Endpoint to publish its Health on, for the workers of this run.
         video: The recorder receives frames here; empty = the video is not recorded.
         thumbnails: The web worker receives thumbnails here; empty = there is none.
+        appearance: Whether the cameras also send what people look like, as several are tracked.
     """
 
     cameras: tuple[str, ...]
@@ -102,6 +103,7 @@ class GatewayJob:
     thumbnails: str = ""
     keys: Keys | None = None
     restarts: int = 0
+    appearance: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class TimeReply(Message, frozen=True, kw_only=True, eq=False):
         start_ns: When files start, rig clock; 0 = not yet.
         video: Whether the rig records video.
         thumbnails: Whether a page shows the cameras.
+        appearance: Whether the rig tracks several people, and the camera describes what they look like.
         refusal: Why the rig does not take this camera, and a remedy; empty if it does.
     """
 
@@ -48,3 +49,4 @@ class TimeReply(Message, frozen=True, kw_only=True, eq=False):
     video: bool = False
     thumbnails: bool = False
     refusal: str = ""
+    appearance: bool = False

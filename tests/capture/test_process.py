@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pose_rig.capture.appearance.descriptor import A
 from pose_rig.capture.process import main
 from pose_rig.capture.source import Detections
 from pose_rig.capture.source_factory import open_source
@@ -40,13 +41,21 @@ class CameraProcess:
     """A spawned camera process and the receiver of its messages."""
 
     def __init__(
-        self, camera: CameraConfig, pace: Pace, model: str = "", start_ns: int | None = None, video: str = ""
+        self,
+        camera: CameraConfig,
+        pace: Pace,
+        model: str = "",
+        start_ns: int | None = None,
+        video: str = "",
+        *,
+        appearance: bool = False,
     ) -> None:
         delivery: Delivery = "lossless" if pace == "all" else "best-effort"
         self.receiver = Receiver("tcp://127.0.0.1:0", delivery, bind=True)
         self.stop: Event = SPAWN.Event()
         self.start_ns: Any = SPAWN.Value("q", int(pace == "all") if start_ns is None else start_ns)
-        job = CameraJob(camera, DetectorConfig(model=model), pace, self.receiver.endpoint, video, restarts=2)
+        detector = DetectorConfig(model=model)
+        job = CameraJob(camera, detector, pace, self.receiver.endpoint, video, restarts=2, appearance=appearance)
         self.process = SPAWN.Process(target=main, args=(job, self.stop, self.start_ns))
         self.process.start()
         self.messages: list[Message] = []
@@ -238,6 +247,20 @@ def test_a_real_video_through_the_real_detector(spawn: Any, model: str, clip: tu
     assert np.median([message.score for message in sent]) > 0.9
     assert (ended.frames, ended.total_frames, ended.dropped) == (100, 100, 0)
     assert ended.stages_ms["detect"] > 1
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("appearance", [True, False])
+def test_what_people_look_like_is_sent_ten_times_a_second_if_wanted(
+    spawn: Any, model: str, clip: tuple[Path, ...], *, appearance: bool
+) -> None:
+    camera = spawn(CameraConfig(source=str(clip[0]), name="cam01"), "all", model, appearance=appearance)
+    camera.until("ended")
+    sent = [message for message in camera.keypoints() if message.appearance.size]
+    assert len(sent) == (17 if appearance else 0)  # every sixth of a hundred frames
+    for message in sent:
+        assert message.appearance.shape == (len(message.xy), A)
+        np.testing.assert_allclose(message.appearance.reshape(-1, 2, A // 2).sum(-1), 1, atol=0.1)
 
 
 @pytest.mark.network

@@ -41,6 +41,11 @@ class Identities:
         self._next = 0
         self._left: dict[int, Left] = {}  # those whose bones were measured
 
+    @property
+    def several(self) -> bool:
+        """Whether there has been more than one person."""
+        return self._next > 1
+
     def next(self) -> int:
         """Returns a new identity."""
         self._next += 1

@@ -37,6 +37,7 @@ SEARCH_INTERVAL_NS = 100_000_000  # between searches for new people
 LEAVES_AFTER_S = 2.0  # without a view that agrees
 SAME_PERSON_M = 0.25  # mean distance of points, nearer than two people can be
 MIN_WELL_SEEN = 0.7  # share of the time steps, of a new person who is confirmed
+UNDECIDED_S = 3.0  # after which a new person gets a new identity, and the last who left may be anyone who returns
 DUPLICATE_M = 0.12  # mean distance of points, of two identities that are the same person
 DUPLICATE_AFTER_NS = 500_000_000
 NO_CANDIDATES = np.zeros(0, np.int64)
@@ -65,6 +66,7 @@ class People:
         self._searched_ns = -SEARCH_INTERVAL_NS
         self._found_no_body = False  # although two views showed one: their cameras may have been moved
         self._apart_ns = 0  # when no two were the same person
+        self._returned_ns: int | None = None  # since when there are detections again, after all have left
 
     @property
     def are_several(self) -> bool:
@@ -202,7 +204,8 @@ class People:
         t_ns, free, rows = observation.t_ns, np.ones(len(observation.view), bool), dict(rows)
         for taken in rows.values():
             free[taken] = False
-        for people in (self._people, self._new):
+        return_of_anyone = self._is_return(observation)
+        for people in ([] if return_of_anyone else self._people, self._new):
             expected = [(person, place) for person in people if (place := person.expected(t_ns)) is not None]
             if not expected:
                 continue
@@ -217,6 +220,8 @@ class People:
             for (person, _), own in zip(expected, chosen, strict=True):
                 rows[id(person)] = own[own != UNASSIGNED]
                 free[rows[id(person)]] = False
+        if return_of_anyone:
+            return rows, free
         first = self._people[0]
         if first.lost_s(t_ns) > LEAVES_AFTER_S and not self._found_no_body:  # it may be another person
             return rows, free
@@ -224,6 +229,17 @@ class People:
         others = np.flatnonzero(free & ~owned[observation.view] & cameras.known[observation.view])
         rows[id(first)] = np.sort(np.concatenate([rows[id(first)], others]))
         return rows, free
+
+    def _is_return(self, observation: Observation) -> bool:
+        """Whether all people have left, and who returns is not known yet: they are new until they are recognised."""
+        last, t_ns = self._people[0], observation.t_ns
+        gone = self._identities.several and len(self._people) == 1 and last.lost_s(t_ns) > LEAVES_AFTER_S
+        if not gone or not len(observation.view):
+            self._returned_ns = None
+        elif self._returned_ns is None:
+            self._returned_ns = t_ns
+        waited_ns = 0 if self._returned_ns is None else t_ns - self._returned_ns
+        return gone and (bool(self._new) or waited_ns < UNDECIDED_S * 1e9)
 
     def _in_unplaced_views(
         self,
@@ -259,10 +275,10 @@ class People:
                     if one not in present:  # the only person, or `_remove` had let them go
                         self._identities.leave(one)
                 identity = self._identities.of(person, present)
-                if identity is None:
-                    continue  # not decided yet
+                if identity is None and age_s < UNDECIDED_S:
+                    continue
                 self._new.remove(person)
-                person.identity = identity
+                person.identity = self._identities.next() if identity is None else identity
                 self._people = sorted([*present, person], key=lambda one: one.identity or 0)
 
     def _remove(self, t_ns: int) -> None:

@@ -60,7 +60,7 @@ def send_camera(
 class RemoteCameraRun:
     """The worker of a camera, whose messages go to a rig on another machine.
 
-    The worker starts as soon as the rig replies, and again when the rig wants video, or no longer.
+    The worker starts as soon as the rig replies, and again when the rig wants video or appearances, or no longer.
 
     Args:
         config: A rig of this one camera.
@@ -101,10 +101,12 @@ class RemoteCameraRun:
         return " | ".join(fact for fact in facts if fact)
 
     def _run_worker(self, screen: "Screen[RemoteCameraRun]", user: UserInput, *, video: bool) -> None:
-        with Supervisor([self._worker(video=video)], debug=self._debug) as supervisor:
+        appearance = self._link.appearance
+        wanted = video, appearance
+        with Supervisor([self._worker(video=video, appearance=appearance)], debug=self._debug) as supervisor:
             state = supervisor.states[self._camera.name]
             started_ns = 0
-            while not (state.ended or user.stop_requested or self._link.video is not video):
+            while not (state.ended or user.stop_requested or (self._link.video, self._link.appearance) != wanted):
                 if self._link.start_ns != started_ns:
                     started_ns = self._link.start_ns
                     supervisor.start_clock(started_ns)
@@ -117,7 +119,7 @@ class RemoteCameraRun:
             self._step(screen)  # the last messages
             self._ended = state.ended
 
-    def _worker(self, *, video: bool) -> Worker:
+    def _worker(self, *, video: bool, appearance: bool) -> Worker:
         detects = needs_detector(self._camera)
         job = CameraJob(
             camera=self._camera,
@@ -128,7 +130,7 @@ class RemoteCameraRun:
             thumbnails=self._link.thumbnail_endpoint,
             clock=self._clock,
             keys=self._link.keys,
-            appearance=self._config.detector.people > 1,
+            appearance=appearance,
         )
         return Worker(self._camera.name, run_camera, job, fail_on_error=ends_by_itself(self._camera))
 

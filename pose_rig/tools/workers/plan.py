@@ -125,7 +125,10 @@ def _gateway_job(config: Config, at: Endpoints, recording: RecordJob | None) -> 
     video = recording.input if recording and config.video else ""
     thumbnails = at.web.thumbnails if at.web else ""
     keys = curve_keys(machine_key())
-    return GatewayJob(names, at.gateway[0], keys, at.inputs[0], at.gateway[1], video, thumbnails, at.keys)
+    return GatewayJob(
+        names, at.gateway[0], keys, at.inputs[0], at.gateway[1], video, thumbnails, at.keys,
+        appearance=config.people > 1,
+    )  # fmt: skip
 
 
 def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int, cores: int | None = None) -> Plan:

@@ -3,14 +3,17 @@
 Axes: V views, N people, A = 32 numbers of an appearance.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.capture.appearance.colour_histogram import colour_histogram
+from pose_rig.fusion.pose.sync import Sample
 from pose_rig.wire.precision import APPEARANCE_STEP, quantize
+from tests.fusion.people.scenes import PeopleScene
 
 POINTS = 100
 COLOURS = 3  # of each half of the body
@@ -73,3 +76,39 @@ def descriptor(worn: Clothes, seen_by: Adjustment, rng: np.random.Generator, tur
     pixels: NDArray[np.uint8] = np.clip(255 * shown, 0, 255).astype(np.uint8)
     shares = colour_histogram(pixels, np.full((2, POINTS), 1 / POINTS))
     return quantize(shares.ravel(), APPEARANCE_STEP).astype(float)
+
+
+class Wardrobe:
+    """Adds appearances to the samples of a scene, as cameras would that are adjusted differently.
+
+    Args:
+        scene: Whose samples they are.
+        worn: What each person wears.
+        later: What they wear from time step ``since`` on.
+        since: See ``later``.
+        seed: Of the cameras, and of the noise.
+    """
+
+    def __init__(
+        self,
+        scene: PeopleScene,
+        worn: Sequence[Clothes],
+        later: Sequence[Clothes] | None = None,
+        since: int = 0,
+        seed: int = 0,
+    ) -> None:
+        self._scene, self._worn, self._later, self._since = scene, worn, later or worn, since
+        self._rng = np.random.default_rng(seed)
+        self._cameras = [camera(self._rng) for _ in scene.cameras.focal_px]
+
+    def __call__(self, index: int, samples: list[Sample | None]) -> list[Sample | None]:
+        """Returns the samples of a time step, with appearances."""
+        worn = self._later if index >= self._since else self._worn
+        return [
+            sample if sample is None else replace(sample, appearance=self._appearance(worn, view, index))
+            for view, sample in enumerate(samples)
+        ]
+
+    def _appearance(self, worn: Sequence[Clothes], view: int, index: int) -> Floats:
+        shown = self._scene.person[view, index]
+        return np.array([descriptor(worn[who], self._cameras[view], self._rng) for who in shown[shown >= 0]])

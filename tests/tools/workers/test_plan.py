@@ -25,6 +25,12 @@ def test_detectors_look_for_as_many_people_as_are_tracked_and_one_more() -> None
     assert looked_for(replace(CONFIG, people=3)) == [4]
 
 
+@pytest.mark.parametrize("people", [1, 2])
+def test_cameras_describe_what_people_look_like_if_several_are_tracked(people: int) -> None:
+    jobs = [worker.job for worker in plan(replace(CONFIG, people=people), "").workers]
+    assert [job.appearance for job in jobs if isinstance(job, CameraJob)] == [people > 1]
+
+
 @pytest.mark.parametrize("cores", [None, 3])
 def test_fusion_is_given_its_cores(cores: int | None) -> None:
     assert fusion_job(plan(CONFIG, "", cores=cores)).cores == cores
