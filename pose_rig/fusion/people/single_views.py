@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.body_scale import EARS_TO_ANKLES, bone_lengths, upright_length
 from pose_rig.fusion.pose.computation import Computations
-from pose_rig.fusion.pose.hypothesis import graph_run
+from pose_rig.fusion.pose.hypothesis import GraphRun
 from pose_rig.fusion.pose.observation import Observation
-from pose_rig.graph import Engine
+from pose_rig.graph import Engine, GraphInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,24 @@ class SingleViews:
 def single_views(observation: Observation, engine: Engine) -> Computations[SingleViews]:
     """Returns what each candidate shows by itself."""
     count = len(observation.view)
-    alone = np.full((count, observation.views), -1)
-    alone[np.arange(count), observation.view] = np.arange(count)
-    out = yield graph_run(engine, observation, alone, None, np.ones(observation.views))
-    rows = np.arange(count)
+    one = np.ones((count, 1), np.float32)
+    out = yield GraphRun(
+        engine,
+        GraphInput(
+            ray_xy=observation.ray_xy.astype(np.float32),
+            confidence=observation.score.astype(np.float32),
+            norm=observation.norm.astype(np.float32),
+            assignment=np.arange(count)[:, None],
+            view_weight=one,
+            ray_from_rig=observation.ray_from_camera[:, None].astype(np.float32),
+            rotation_prior_sd=one,
+            depth_bias_sd=0 * one,
+            lifter_rotations=np.ones(count, bool),
+            depth=observation.ray_depth.astype(np.float32),
+        ),
+    )
     height = np.array([upright_length(bone_lengths(body)) for body in out.body.astype(float)]) / EARS_TO_ANKLES
-    scale = out.scale[rows, observation.view].astype(float)
+    scale = out.scale[:, 0].astype(float)
     distance = 1 / np.maximum(observation.norm * scale * height, 1e-6)
     pelvis = observation.ray_from_camera[:, 2] * distance[:, None]
     lifted = out.lifted.astype(float) @ observation.ray_from_camera

@@ -90,8 +90,8 @@ class PoseFit:
 
     @property
     def kind(self) -> Hashable:
-        """Fits in the same rig, to the same person, that begin in the same way."""
-        return PoseFit, id(self.cameras), id(self.length), self.prior is None, self.initial is None
+        """Fits in the same rig that begin in the same way."""
+        return PoseFit, id(self.cameras), self.prior is None, self.initial is None
 
     def alone(self) -> Fit:
         """Returns the fit."""
@@ -106,7 +106,9 @@ class PoseFit:
         priors = [fit.prior for fit in computations if fit.prior is not None]
         prior = _stacked(priors) if priors else None
         starts = [fit.initial for fit in computations if fit.initial is not None]
-        found = fit_pose(rays, first.cameras, first.length, shape, prior, np.concatenate(starts) if starts else None)
+        same = all(fit.length is first.length for fit in computations)
+        length = first.length if same else np.stack([fit.length for fit in computations])
+        found = fit_pose(rays, first.cameras, length, shape, prior, np.concatenate(starts) if starts else None)
         return [Fit(*(getattr(found, name)[i : i + 1] for name in Fit.__slots__)) for i in range(len(shape))]
 
 
@@ -135,7 +137,7 @@ def fit_pose(
     Args:
         rays: Detections.
         cameras: The rig.
-        length: (L,) m, segment lengths of the person.
+        length: (L,) m, segment lengths of the person; (N,L) of several people.
         shape: (N,P,3) m, the lifted pose, rig axes, at any position.
         prior: From the previous time step; None = no prior.
         initial: (N,P,3) m, initial points; None = they are triangulated.
