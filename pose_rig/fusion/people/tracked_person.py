@@ -30,6 +30,7 @@ from pose_rig.graph import Engine
 MAX_DISTANCE, DISTANCE_PER_S, LOST_DISTANCE = 0.2, 0.25, 0.5  # of a candidate, in body heights
 CONFIRMED_AFTER_S = 0.3  # of a new person in two views; the rays of two people may meet by chance
 WEAK_AFTER_S = 0.25  # without two views that agree, a person may have been lost
+MAX_BONE_DIFFERENCE = 0.8  # of solved and measured bones of one person; 1 = of any two people in the mean
 MAX_HEIGHT_DIFFERENCE = 0.2  # relative; that of one time step is off by 0.1
 MIN_REACH_M, REACH_M_S = 0.6, 2.0  # within which a person who was lost is found again
 
@@ -125,10 +126,15 @@ class TrackedPerson:
         self.seen_ns = self.well_seen_ns = t_ns
 
     def bones(self, solution: RigSolution) -> Floats:
-        """Returns (L,) m the segment lengths with which the person is fitted: solved, or else measured, or average."""
-        solved = None if self.identity is None else solution.bones_of(self.identity)
-        if solved is not None:
+        """Returns (L,) m the segment lengths with which the person is fitted: solved, or else measured, or average.
+
+        Solved ones that differ much from those measured are of another person, whose keyframes were taken for theirs.
+        """
+        solved, measured = None if self.identity is None else solution.bones_of(self.identity), self.measured_bones_m
+        if solved is not None and (measured is None or bone_difference(solved, measured) < MAX_BONE_DIFFERENCE):
             return solved
+        if measured is not None:
+            return measured
         return solution.bone_length_m if self.bones_m is None else self.bones_m
 
     def estimate(
