@@ -19,11 +19,11 @@ from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.people.assignment import assign
 from pose_rig.fusion.people.identities import Identities
-from pose_rig.fusion.people.new_people import Group, find_groups
+from pose_rig.fusion.people.people_search import PeopleSearch
 from pose_rig.fusion.people.person_tracker import PersonTracker
 from pose_rig.fusion.people.rough_places import RoughPlaces
 from pose_rig.fusion.people.single_views import SingleViews, single_views
-from pose_rig.fusion.people.tracked_person import PersonStep, TrackedPerson, average_bones, mean_distance
+from pose_rig.fusion.people.tracked_person import LEAVES_AFTER_S, PersonStep, TrackedPerson, mean_distance
 from pose_rig.fusion.people.unplaced_views import UnplacedViews
 from pose_rig.fusion.pose.computation import Computations, together
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED
@@ -33,9 +33,6 @@ from pose_rig.fusion.rig.camera_properties import CameraProperties
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.graph import Engine
 
-SEARCH_INTERVAL_NS = 100_000_000  # between searches for new people
-LEAVES_AFTER_S = 2.0  # without a view that agrees
-SAME_PERSON_M = 0.25  # mean distance of points, nearer than two people can be
 MIN_WELL_SEEN = 0.7  # share of the time steps, of a new person who is confirmed
 UNDECIDED_S = 3.0  # after which a new person gets a new identity, and the last who left may be anyone who returns
 DUPLICATE_M = 0.12  # mean distance of points, of two identities that are the same person
@@ -63,8 +60,7 @@ class People:
         self._unplaced = UnplacedViews(len(config.camera))
         self.corrected: list[tuple[Observation, list[PersonStep]]] = []
         self._was_solved = self._were_several = self.rig_is_wrong = False
-        self._searched_ns = -SEARCH_INTERVAL_NS
-        self._found_no_body = False  # although two views showed one: their cameras may have been moved
+        self._search = PeopleSearch(config)
         self._apart_ns = 0  # when no two were the same person
         self._returned_ns: int | None = None  # since when there are detections again, after all have left
 
@@ -115,7 +111,8 @@ class People:
             yield from self._in_unplaced_views(observation, rig.solution, usable, rows, free, engine)
         steps = self._estimated(observation, rows, samples, cameras, rig, engine)
         if rig.solution is not None:
-            self._search(observation, free, replace(rig.solution.cameras, known=rig.known))
+            usable = replace(rig.solution.cameras, known=rig.known)
+            self._new += self._search.find(observation, free, usable, self._people, self._new)
             if self._rough.is_due(observation.t_ns) and len(observation.view):
                 seen = yield from single_views(observation, engine)
                 self.rig_is_wrong = self._rough.contradicts(observation, seen, rig.solution)
@@ -223,7 +220,7 @@ class People:
         if return_of_anyone:
             return rows, free
         first = self._people[0]
-        if first.lost_s(t_ns) > LEAVES_AFTER_S and not self._found_no_body:  # it may be another person
+        if first.lost_s(t_ns) > LEAVES_AFTER_S and not self._search.found_no_body:  # it may be another person
             return rows, free
         owned = np.bincount(observation.view[~free], minlength=observation.views) > 0
         others = np.flatnonzero(free & ~owned[observation.view] & cameras.known[observation.view])
@@ -302,54 +299,3 @@ class People:
                 if mean_distance(here, there) < DUPLICATE_M:
                     return one if one.views < other.views else other
         return None
-
-    def _search(self, observation: Observation, free: NDArray[np.bool_], cameras: Calibration) -> None:
-        """Finds new people, and people who were lost, among the candidates that are not assigned."""
-        t_ns = observation.t_ns
-        if 0 <= t_ns - self._searched_ns < SEARCH_INTERVAL_NS:
-            return
-        self._searched_ns = t_ns
-        room = self._config.people - len(self._new) - sum(1 for p in self._people if p.lost_s(t_ns) <= LEAVES_AFTER_S)
-        weak = [person for person in self._people if person.is_weak(t_ns)]
-        if room + len(weak) <= 0:
-            return
-        groups = find_groups(observation, free, cameras, room + len(weak))
-        views = np.unique(observation.view[free & cameras.known[observation.view]])
-        self._found_no_body = len(views) > 1 and not groups
-        for group in groups:
-            if self._is_tracked(group, t_ns):
-                continue
-            lost = self._lost(group, weak, t_ns)
-            if lost is not None:
-                lost.move_to(t_ns, group.points)
-                weak.remove(lost)
-            elif room > 0:
-                room -= 1
-                person = TrackedPerson(None, self._config, t_ns)
-                person.bones_m = average_bones(group.height_m)
-                person.move_to(t_ns, group.points)
-                if group.is_sure:
-                    person.confirmed_after_s = 0.0
-                self._new.append(person)
-
-    def _is_tracked(self, group: Group, t_ns: int) -> bool:
-        """Whether a group is a person who is tracked well already."""
-        return any(
-            not person.is_weak(t_ns)
-            and (place := person.expected(t_ns)) is not None
-            and mean_distance(place, group.points) < SAME_PERSON_M
-            for person in [*self._people, *self._new]
-        )
-
-    @staticmethod
-    def _lost(group: Group, weak: Sequence[TrackedPerson], t_ns: int) -> TrackedPerson | None:
-        """Returns the nearest of the people who were lost, and may have come to where a group is."""
-        reached = [
-            (distance, i)
-            for i, person in enumerate(weak)
-            if person.lost_s(t_ns) <= LEAVES_AFTER_S
-            and (place := person.expected(t_ns)) is not None
-            and (distance := mean_distance(place, group.points)) < person.reach_m(t_ns)
-            and person.may_be_as_tall_as(group.height_m)
-        ]
-        return weak[min(reached)[1]] if reached else None

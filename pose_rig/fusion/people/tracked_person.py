@@ -30,6 +30,7 @@ from pose_rig.graph import Engine
 MAX_DISTANCE, DISTANCE_PER_S, LOST_DISTANCE = 0.2, 0.25, 0.5  # of a candidate, in body heights
 CONFIRMED_AFTER_S = 0.3  # of a new person in two views; the rays of two people may meet by chance
 WEAK_AFTER_S = 0.25  # without two views that agree, a person may have been lost
+LEAVES_AFTER_S = 2.0  # without a view that agrees
 MAX_BONE_DIFFERENCE = 0.8  # of solved and measured bones of one person; 1 = of any two people in the mean
 MAX_HEIGHT_DIFFERENCE = 0.2  # relative; that of one time step is off by 0.1
 MIN_REACH_M, REACH_M_S = 0.6, 2.0  # within which a person who was lost is found again

@@ -5,9 +5,9 @@ import pytest
 
 from pose_rig.config import Config
 from pose_rig.fusion.estimator import Estimator
-from pose_rig.fusion.people.people import LEAVES_AFTER_S, People
+from pose_rig.fusion.people.people import People
 from pose_rig.fusion.people.person_tracker import PersonTracker
-from pose_rig.fusion.people.tracked_person import PersonStep
+from pose_rig.fusion.people.tracked_person import LEAVES_AFTER_S, PersonStep
 from pose_rig.fusion.pose.computation import alone
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.background import BackgroundCompute
