@@ -135,5 +135,5 @@ def assert_rig_times(path: Path) -> None:
         messages = [one for one in session.messages((Keypoints2D.TOPIC,)) if isinstance(one, Keypoints2D)]
     here, there = ([one.t_ns for one in messages if one.camera == name] for name in ("sim0", "hall"))
     assert len(there) > 60
-    assert min(there) > min(here)
+    assert min(there) > min(here) - 5e7  # the first frames are of the same moment, to within the error of the clock
     assert max(there) < max(here) + 1e9

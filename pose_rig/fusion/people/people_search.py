@@ -48,7 +48,7 @@ class PeopleSearch:
             people: Those who are tracked.
             new: Those who were detected a moment ago.
         """
-        t_ns, found = observation.t_ns, []
+        t_ns = observation.t_ns
         if 0 <= t_ns - self._last_ns < INTERVAL_NS:
             return []
         self._last_ns = t_ns
@@ -56,6 +56,7 @@ class PeopleSearch:
         room = self._config.people - len(new) - sum(person.lost_s(t_ns) <= LEAVES_AFTER_S for person in people)
         if room + len(weak) <= 0:
             return []
+        found: list[TrackedPerson] = []
         groups = find_groups(observation, free, cameras, room + len(weak))
         views = np.unique(observation.view[free & cameras.known[observation.view]])
         self.found_no_body = len(views) > 1 and not groups
