@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.pose.hypothesis import single_view_run
 from pose_rig.fusion.pose.observation import Observation, observe
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
-from pose_rig.graph import Engine, GraphInput
+from pose_rig.graph import Engine
 from pose_rig.intrinsics import Intrinsics
 from pose_rig.skeleton import J, Landmarks
 
@@ -44,19 +45,5 @@ def _lifted(samples: Sequence[Sample], landmarks: Landmarks, intrinsics: Intrins
 
 
 def _lift(seen: Observation, engine: Engine) -> tuple[Floats, Floats]:
-    one = np.ones((1, 1), np.float32)
-    out = engine.run(
-        GraphInput(
-            ray_xy=seen.ray_xy.astype(np.float32),
-            confidence=seen.score.astype(np.float32),
-            norm=seen.norm.astype(np.float32),
-            assignment=np.zeros((1, 1), np.int64),
-            view_weight=one,
-            ray_from_rig=np.eye(3, dtype=np.float32)[None, None],
-            rotation_prior_sd=one,
-            depth_bias_sd=0 * one,
-            lifter_rotations=np.ones(1, bool),
-            depth=seen.ray_depth.astype(np.float32),
-        )
-    )
+    out = single_view_run(engine, seen, np.zeros(1, np.int64)).alone()
     return out.lifted.astype(float), out.upright.astype(float)

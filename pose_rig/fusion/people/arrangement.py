@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.people.camera_votes import agreement, mean_pose, rotation_agreement
 from pose_rig.fusion.people.single_views import SingleViews
 from pose_rig.geometry import angle_deg, nearest_rotation
 
@@ -25,7 +26,6 @@ MAX_STEPS = 90  # six seconds
 MIN_STEPS = 12
 MAX_PER_VIEW = 6  # people of a crowd, the nearest to the camera
 MAX_VOTES = 160  # of a pair of views
-ANGLE_SCALE_DEG, DISTANCE_SCALE = 30.0, 0.6  # at which a vote no longer supports a relative pose; body heights
 ALIKE_SCALE = 0.35  # of the distance of two poses of unit size
 MODES, MODE_DISTANCE_DEG = 3, 35.0  # of a pair that are considered, and how different they are
 TREES = 64  # of pairs that connect all views, which are compared
@@ -205,9 +205,8 @@ class _Edge:
 
 
 def _modes(votes: _Votes) -> _Modes:
-    near = _kernel(angle_deg(votes.rotation[:, None], votes.rotation[None]) / ANGLE_SCALE_DEG)
-    apart = np.linalg.norm(votes.translation[:, None] - votes.translation[None], axis=-1)
-    near = near * _kernel(apart / (2 * DISTANCE_SCALE)) * votes.weight
+    near = agreement(votes.rotation[:, None], votes.translation[:, None], votes.rotation, votes.translation)
+    near = near * votes.weight
     density = near.mean(1)
     rotation: list[Floats] = []
     translation: list[Floats] = []
@@ -215,9 +214,9 @@ def _modes(votes: _Votes) -> _Modes:
     left = np.ones(len(density), bool)
     while len(support) < MODES and left.any():
         top = int(np.argmax(np.where(left, density, -1.0)))
-        weight = near[top]
-        rotation.append(nearest_rotation(np.einsum("k,kij->ij", weight, votes.rotation)))
-        translation.append((weight[:, None] * votes.translation).sum(0) / weight.sum())
+        mean = mean_pose(votes.rotation, votes.translation, near[top])
+        rotation.append(mean[0])
+        translation.append(mean[1])
         support.append(float(density[top]))
         left &= angle_deg(votes.rotation, votes.rotation[top]) > MODE_DISTANCE_DEG
     return _Modes(np.array(rotation), np.array(translation), np.array(support))
@@ -236,10 +235,6 @@ def _aligned(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     rotation = nearest_rotation(a.swapaxes(1, 2) @ b)
     square = np.maximum(2 - 2 * np.einsum("kja,kab,kjb->k", a, rotation, b), 0.0)
     return rotation, np.exp(-square / ALIKE_SCALE**2)
-
-
-def _kernel(distance: Floats) -> Floats:
-    return np.maximum(0.0, 1.0 - distance**2)
 
 
 def _connected(tree: Sequence[_Edge], views: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:
@@ -275,17 +270,14 @@ def _support(cameras: tuple[Floats, Floats, NDArray[np.bool_]], votes: dict[tupl
             continue
         relative = rotation[u] @ rotation[v].T
         shift = translation[u] - relative @ translation[v]
-        angle = angle_deg(one.rotation, relative) / ANGLE_SCALE_DEG
-        apart = np.linalg.norm(one.translation - shift, axis=-1) / (2 * DISTANCE_SCALE)
-        total.append(float((_kernel(angle) * _kernel(apart) * one.weight).mean()))
+        total.append(float((agreement(one.rotation, one.translation, relative, shift) * one.weight).mean()))
     return float(np.mean(total))
 
 
 def rotation_support(rotation: Floats, votes: dict[tuple[int, int], _Votes]) -> float:
     """Returns the mean support of camera rotations (V,3,3) by the votes of pairs."""
     support = [
-        _kernel(angle_deg(one.rotation, rotation[u] @ rotation[v].T) / ANGLE_SCALE_DEG) * one.weight
-        for (u, v), one in votes.items()
+        rotation_agreement(one.rotation, rotation[u] @ rotation[v].T) * one.weight for (u, v), one in votes.items()
     ]
     return float(np.mean([one.mean() for one in support])) if support else 0.0
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.body_scale import EARS_TO_ANKLES, bone_lengths, upright_length
 from pose_rig.fusion.pose.computation import Computations
-from pose_rig.fusion.pose.hypothesis import GraphRun
+from pose_rig.fusion.pose.hypothesis import single_view_run
 from pose_rig.fusion.pose.observation import Observation
-from pose_rig.graph import Engine, GraphInput
+from pose_rig.graph import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +42,7 @@ class SingleViews:
 
 def single_views(observation: Observation, engine: Engine) -> Computations[SingleViews]:
     """Returns what each candidate shows by itself."""
-    count = len(observation.view)
-    one = np.ones((count, 1), np.float32)
-    out = yield GraphRun(
-        engine,
-        GraphInput(
-            ray_xy=observation.ray_xy.astype(np.float32),
-            confidence=observation.score.astype(np.float32),
-            norm=observation.norm.astype(np.float32),
-            assignment=np.arange(count)[:, None],
-            view_weight=one,
-            ray_from_rig=observation.ray_from_camera[:, None].astype(np.float32),
-            rotation_prior_sd=one,
-            depth_bias_sd=0 * one,
-            lifter_rotations=np.ones(count, bool),
-            depth=observation.ray_depth.astype(np.float32),
-        ),
-    )
+    out = yield single_view_run(engine, observation, np.arange(len(observation.view)))
     height = np.array([upright_length(bone_lengths(body)) for body in out.body.astype(float)]) / EARS_TO_ANKLES
     scale = out.scale[:, 0].astype(float)
     distance = 1 / np.maximum(observation.norm * scale * height, 1e-6)

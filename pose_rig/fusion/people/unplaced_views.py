@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.people.arrangement import ANGLE_SCALE_DEG, DEG_PER_HEIGHT, DISTANCE_SCALE, MAX_GROUP_DEG
+from pose_rig.fusion.people.arrangement import DEG_PER_HEIGHT, MAX_GROUP_DEG
 from pose_rig.fusion.people.assignment import cheapest
+from pose_rig.fusion.people.camera_votes import agreement, mean_pose
 from pose_rig.fusion.people.single_views import SingleViews
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED
 from pose_rig.geometry import angle_deg, nearest_rotation
@@ -93,9 +94,5 @@ def _mode(votes: Sequence[_Vote]) -> tuple[Floats, Floats] | None:
         return None
     rotation = np.array([vote.rotation for vote in votes])
     translation = np.array([vote.translation for vote in votes])
-    angle = angle_deg(rotation[:, None], rotation[None]) / ANGLE_SCALE_DEG
-    apart = np.linalg.norm(translation[:, None] - translation[None], axis=-1) / (2 * DISTANCE_SCALE)
-    near = np.maximum(0.0, 1 - angle**2) * np.maximum(0.0, 1 - apart**2)
-    weight = near[int(np.argmax(near.sum(1)))]
-    mean = nearest_rotation(np.einsum("k,kij->ij", weight, rotation))
-    return mean, (weight[:, None] * translation).sum(0) / weight.sum()
+    near = agreement(rotation[:, None], translation[:, None], rotation, translation)
+    return mean_pose(rotation, translation, near[int(np.argmax(near.sum(1)))])

@@ -136,6 +136,26 @@ def graph_run(
     )
 
 
+def single_view_run(engine: Engine, observation: Observation, candidates: NDArray[np.int64]) -> GraphRun:
+    """Returns the run of the graph for some candidates (H,), each as a hypothesis of one view; all are lifted."""
+    one = np.ones((len(candidates), 1), np.float32)
+    return GraphRun(
+        engine,
+        GraphInput(
+            ray_xy=observation.ray_xy.astype(np.float32),
+            confidence=observation.score.astype(np.float32),
+            norm=observation.norm.astype(np.float32),
+            assignment=candidates[:, None],
+            view_weight=one,
+            ray_from_rig=observation.ray_from_camera[candidates][:, None].astype(np.float32),
+            rotation_prior_sd=one,
+            depth_bias_sd=0 * one,
+            lifter_rotations=np.ones(len(candidates), bool),
+            depth=observation.ray_depth.astype(np.float32),
+        ),
+    )
+
+
 def select(out: GraphOutput, hypothesis: int) -> GraphOutput:
     """Returns the outputs of one hypothesis, its axis kept."""
     return out.part(slice(None), slice(hypothesis, hypothesis + 1))
