@@ -61,6 +61,7 @@ class People:
         self.corrected: list[tuple[Observation, list[PersonStep]]] = []
         self._was_solved = self._were_several = self.rig_is_wrong = False
         self._search = PeopleSearch(config)
+        self._seen: tuple[Observation, SingleViews] | None = None  # the last ones
         self._apart_ns = 0  # when no two were the same person
         self._returned_ns: int | None = None  # since when there are detections again, after all have left
 
@@ -99,7 +100,7 @@ class People:
         self._were_several = self.are_several
         rows = dict.fromkeys(map(id, [*self._people, *self._new]), NO_CANDIDATES)
         if any(person.expected(observation.t_ns) is None for person in self._people) and len(observation.view):
-            seen = yield from single_views(observation, engine)
+            seen = yield from self._single_views(observation, engine)
             if (self._rough.add(observation, seen) or self.rig_is_wrong) and rig.solution is None:
                 self.rig_is_wrong = False
                 self._correct(samples, cameras, rig, engine)
@@ -111,12 +112,17 @@ class People:
             yield from self._in_unplaced_views(observation, rig.solution, usable, rows, free, engine)
         steps = self._estimated(observation, rows, samples, cameras, rig, engine)
         if rig.solution is not None:
-            usable = replace(rig.solution.cameras, known=rig.known)
             self._new += self._search.find(observation, free, usable, self._people, self._new)
             if self._rough.is_due(observation.t_ns) and len(observation.view):
-                seen = yield from single_views(observation, engine)
+                seen = yield from self._single_views(observation, engine)
                 self.rig_is_wrong = self._rough.contradicts(observation, seen, rig.solution)
         return steps
+
+    def _single_views(self, observation: Observation, engine: Engine) -> Computations[SingleViews]:
+        """Returns what each candidate shows by itself, computed once for a time step."""
+        if self._seen is None or self._seen[0] is not observation:
+            self._seen = observation, (yield from single_views(observation, engine))
+        return self._seen[1]
 
     def _estimated(
         self,
@@ -254,7 +260,7 @@ class People:
         people = [(person, place) for person, place in expected if place is not None and np.isfinite(place).all()]
         if not free.any() or not people:
             return
-        seen = yield from single_views(observation, engine)
+        seen = yield from self._single_views(observation, engine)
         joints = [np.asarray(JOINTS_FROM_POINTS @ place) for _, place in people]
         height_m = [body_height(person.bones(solution)) for person, _ in people]
         for (person, _), own in zip(people, self._unplaced.assign(seen, free, joints, height_m), strict=True):
