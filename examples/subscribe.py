@@ -17,11 +17,12 @@ socket.setsockopt(zmq.RCVHWM, 64)
 socket.subscribe("pose\0")
 socket.connect(endpoint)
 while True:
-    message = socket.recv()
-    while socket.poll(0):  # skip to the newest message
-        message = socket.recv()
-    pose = msgspec.msgpack.decode(message.partition(b"\0")[2])
-    xyz = array.array("f", pose["xyz"][2])
-    head, left, right = (xyz[3 * joint + 1] for joint in (HEAD, LEFT_WRIST, RIGHT_WRIST))
-    note = "" if pose["tracking"] else ", no person is tracked"
-    print(f"{pose['t_ns']} {pose['mode']}: head {head:.2f} m, hands {left:.2f} and {right:.2f} m high{note}")
+    poses = {}  # the newest of each person
+    while not poses or socket.poll(0):
+        pose = msgspec.msgpack.decode(socket.recv().partition(b"\0")[2])
+        poses[pose.get("person", 0)] = pose
+    for person, pose in sorted(poses.items()):
+        xyz = array.array("f", pose["xyz"][2])
+        head, left, right = (xyz[3 * joint + 1] for joint in (HEAD, LEFT_WRIST, RIGHT_WRIST))
+        what = f"head {head:.2f} m, hands {left:.2f} and {right:.2f} m high" if pose["tracking"] else "not detected"
+        print(f"{pose['t_ns']} {pose['mode']}, person {person + 1}: {what}")

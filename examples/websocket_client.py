@@ -17,9 +17,12 @@ with connect(address) as socket:
             joints = message["joints"]
             print(f"{message['generator']}: {len(joints)} joints, axes {message['axes']}, up {message['up']}")
         elif message["type"] == "frame":
-            position = dict(zip(joints, message["joints"], strict=True))
-            note = "" if message["tracking"] else ", no person is tracked"
-            views = ", ".join(f"{camera} {view['xy'][0]}" for camera, view in message.get("refined", {}).items())
-            print(f"{message['index']} {message['mode']}: head {position['head']}, pelvis in images: {views}{note}")
+            for person in message.get("people", [message]):  # one person alone: the fields of the frame itself
+                name = f"person {person.get('person', 0) + 1}"
+                position = dict(zip(joints, person["joints"], strict=True))
+                note = "" if person["tracking"] else ", not detected"
+                views = ", ".join(f"{camera} {view['xy'][0]}" for camera, view in person.get("refined", {}).items())
+                head, mode = position["head"], message["mode"]
+                print(f"{message['index']} {mode}, {name}: head {head}, pelvis in images: {views}{note}")
         else:
             print(f"{message['cause']} {message['remedy']}")

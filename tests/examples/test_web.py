@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from pose_rig.skeleton import INDEX
 from pose_rig.streaming.address import Address
@@ -100,7 +102,7 @@ def test_the_page_loads_nothing_from_elsewhere() -> None:
     text = re.sub(r"<!--.*?-->", "", (PAGE / "index.html").read_text("utf-8"), flags=re.DOTALL)
     assert re.findall(r"https?://", text) == []
     loaded = re.findall(r'(?:src|href)="([^"]+)"', text)
-    assert loaded == ["three.min.js"]
+    assert loaded == ["data:,", "three.min.js"]
     script = (PAGE / "three.min.js").read_text("utf-8")
     assert script.startswith(
         "/* three.js 0.187.0 with its OrbitControls, https://threejs.org, MIT licence: see three.LICENSE"
@@ -128,6 +130,22 @@ def test_it_shows_the_person_and_the_images(watch: Callable[..., Any]) -> None:
 
 
 @pytest.mark.foreign
+def test_it_shows_several_people(watch: Callable[..., Any]) -> None:
+    one = posed()
+    moved = {name: structs.replace(view, xy=view.xy / 2) for name, view in one.refined.items()}
+    other = replace(one, person=1, refined=moved, tracking=0)
+    server = WebSocketServer(Address("127.0.0.1", 0))
+    try:
+        shown = watch(server.port, lambda picture: play(server, replace(one, people=(one, other)), picture))
+    finally:
+        server.close()
+    assert shown["complaints"] == []
+    head = f"{SUBJECT.xyz[0, INDEX['head'], 1]:.2f}"
+    people = f"person 1: head {head} m\nperson 2: head {head} m, lost (body height assumed)"
+    assert f"solved, tracking\nage 20 ms\n{people}" in shown["texts"]
+
+
+@pytest.mark.foreign
 def test_portrait_images_keep_their_shape_and_position(watch: Callable[..., Any]) -> None:
     sizes = {
         "left": (1080, 1920),
@@ -143,9 +161,9 @@ def test_portrait_images_keep_their_shape_and_position(watch: Callable[..., Any]
         server.close()
     assert {view["camera"]: tuple(view["size"]) for view in shown["views"]} == sizes
     for view in shown["views"]:
-        (width, height), shown = view["size"], view["shown"]
-        assert shown[0] / shown[1] == pytest.approx(width / height, rel=0.02), view
-        assert max(shown) == pytest.approx(220, abs=2)
+        (width, height), on_page = view["size"], view["shown"]
+        assert on_page[0] / on_page[1] == pytest.approx(width / height, rel=0.02), view
+        assert max(on_page) == pytest.approx(220, abs=2)
         assert view["inside"], view
     places = [view["place"] for view in shown["views"]]
     for place, other in itertools.combinations(places, 2):
