@@ -5,6 +5,7 @@ Start the rig, `pose-rig run --cams 0,1,2`, then: `python subscribe.py [tcp://12
 
 import array
 import sys
+from typing import Any
 
 import msgspec
 import zmq
@@ -17,7 +18,7 @@ socket.setsockopt(zmq.RCVHWM, 64)
 socket.subscribe("pose\0")
 socket.connect(endpoint)
 while True:
-    poses = {}  # the newest of each person
+    poses: dict[int, dict[str, Any]] = {}  # the newest of each person
     while not poses or socket.poll(0):
         pose = msgspec.msgpack.decode(socket.recv().partition(b"\0")[2])
         poses[pose.get("person", 0)] = pose
