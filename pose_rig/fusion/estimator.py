@@ -15,6 +15,7 @@ from pose_rig.config import ASSUMED_HEIGHT_M, Config
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
 from pose_rig.fusion.camera_inputs import CameraInputs
+from pose_rig.fusion.fixed_cameras import FixedCameras
 from pose_rig.fusion.late_cameras import CompleteSamples
 from pose_rig.fusion.lifted_track import lifted_track
 from pose_rig.fusion.live_clocks import LiveClocks
@@ -93,6 +94,16 @@ class Estimator:
         self.evidence = Evidence(None, None)
         self.others: Sequence[PoseEstimate] = ()
         self.restart()
+
+    @classmethod
+    def for_cameras(cls, cameras: FixedCameras, engine: Engine) -> "Estimator":
+        """Returns an estimator with these cameras; it begins without a person, and does not report on cameras."""
+        out = cls(cameras.config, engine, fixed=cameras.solution)
+        out.use_properties(cameras.properties)
+        out.left_out = cameras.left_out
+        out._rig.reports = False
+        out._rig.poses.recorded = cameras.recorded
+        return out
 
     def restart(self, *, may_move: bool = True) -> None:
         """Discards everything but the configuration, clocks, and fixed cameras.
@@ -207,15 +218,15 @@ class Estimator:
         self.restart()
         self._rig.note = note
 
-    def fixed_cameras(self) -> "FixedCameras":
-        """Returns what another estimator with the solved cameras of this one needs, also in another process."""
+    def fixed_cameras(self) -> FixedCameras:
+        """Returns the solved cameras, for other estimators (`for_cameras`), also in other processes."""
         poses = self._rig.poses
         assert poses.solution is not None  # noqa: S101 - it is solved
         return FixedCameras(self._config, poses.solution, self._cameras, self.left_out, poses.recorded)
 
     def with_fixed_cameras(self) -> "Estimator":
         """Returns another estimator, with the solved cameras of this one; it begins without a person."""
-        return self.fixed_cameras().estimator(self._engine)
+        return Estimator.for_cameras(self.fixed_cameras(), self._engine)
 
     def smoothing_filter(self) -> OneEuro:
         """Returns a fresh filter, that with which poses are smoothed."""
@@ -305,14 +316,6 @@ class Estimator:
             observation = one.hypothesis.observation
             view = self._rig.view(observation.t_ns).for_views(observation.present)
             self._rig.update(one.hypothesis, one.pose, view)
-
-    def use_recorded(self, state: RigState | None) -> None:
-        """Keeps the cameras as they are, for they are those of a recording, if there is one."""
-        self._rig.poses.recorded = state
-
-    def stop_reporting(self) -> None:
-        """Leaves it to another estimator to find out what is wrong with cameras."""
-        self._rig.reports = False
 
     @property
     def engine(self) -> Engine:
@@ -461,34 +464,6 @@ class Estimator:
         """Uses the recorded cameras, bones and clocks from now on."""
         self._rig.poses.follow(state)
         self.clocks = recorded_clocks(state, [camera.name for camera in self._config.camera])
-
-
-@dataclass(frozen=True, slots=True)
-class FixedCameras:
-    """Cameras that are solved and kept.
-
-    Attributes:
-        config: Of the rig.
-        solution: The solved rig.
-        properties: Of the cameras.
-        left_out: (V,) as in `Estimator`.
-        recorded: The rig of a recording, whose cameras are neither excluded nor placed again; None = there is none.
-    """
-
-    config: Config
-    solution: RigSolution
-    properties: CameraProperties
-    left_out: NDArray[np.bool_]
-    recorded: RigState | None = None
-
-    def estimator(self, engine: Engine) -> Estimator:
-        """Returns an estimator with these cameras; it begins without a person, and does not report on cameras."""
-        out = Estimator(self.config, engine, fixed=self.solution)
-        out.use_properties(self.properties)
-        out.left_out = self.left_out
-        out.stop_reporting()
-        out.use_recorded(self.recorded)
-        return out
 
 
 def _best_seen(steps: Sequence[PersonStep]) -> PersonStep:

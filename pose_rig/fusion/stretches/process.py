@@ -9,9 +9,11 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, BinaryIO
 
-from pose_rig.fusion.estimator import FixedCameras
+from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.fixed_cameras import FixedCameras
 from pose_rig.fusion.people.person_tracker import PersonTracker
 from pose_rig.fusion.rig.solver_process import SINGLE_THREADED
 from pose_rig.fusion.stretches.stretches import FusedStep, SampledStep, Stretches
@@ -92,8 +94,8 @@ def serve(requests: BinaryIO, results: BinaryIO) -> None:
         while True:
             what, *arguments = pickle.load(requests)  # noqa: S301
             if what == "use":
-                cameras: FixedCameras = arguments[0]
-                stretches = Stretches(lambda cameras=cameras: cameras.estimator(engine), min_steps=arguments[1])  # type: ignore[misc]
+                cameras, min_steps = arguments
+                stretches = Stretches(partial(Estimator.for_cameras, cameras, engine), min_steps=min_steps)
                 continue
             pickle.dump(_answer(stretches, what, arguments), results)
             results.flush()

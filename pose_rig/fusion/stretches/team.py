@@ -4,12 +4,14 @@ import os
 import pickle
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from typing import Protocol, Self
 
 import numpy as np
 
 from pose_rig.errors import PoseRigError
-from pose_rig.fusion.estimator import FixedCameras
+from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.fixed_cameras import FixedCameras
 from pose_rig.fusion.people.person_tracker import PersonTracker
 from pose_rig.fusion.stretches.process import OpenEngine, StretchProcess
 from pose_rig.fusion.stretches.stretches import (
@@ -123,7 +125,7 @@ class Team:
         self._stopped, self._min_share = stopped, MIN_SHARE_STRETCHES * min_steps
         for process in processes:
             process.use(cameras, min_steps)
-        here = _Here(Stretches(lambda: cameras.estimator(engine), stopped, min_steps, person))
+        here = _Here(Stretches(partial(Estimator.for_cameras, cameras, engine), stopped, min_steps, person))
         self._members: list[Member] = [here, *processes]  # the first one has fused last
 
     @staticmethod

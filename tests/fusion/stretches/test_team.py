@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pose_rig.errors import PoseRigError
-from pose_rig.fusion.estimator import FixedCameras
+from pose_rig.fusion.fixed_cameras import FixedCameras
 from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.stretches.recorded_steps import RecordedSteps
 from pose_rig.fusion.stretches.stretches import FusedStep
