@@ -6,6 +6,7 @@ Axes: V views, T frames, J = 17 joints.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
+from typing import Any
 
 import numpy as np
 
@@ -116,22 +117,40 @@ def arrivals_of(rig: RigTake, late: Lateness, rng: np.random.Generator) -> list[
         shown = (1 - phase) * people[:-1] + phase * people[1:]
         one = _camera(cameras, view)
         xy, score = (values[0] for values in detections_of(shown, one, rng, rig.bias))
-        width, height = cameras.size_px[view].astype(int).tolist()
-        last_ns = 0
-        for frame in range(len(shown)):
-            exposure_s = (frame + phase) / FPS
-            stamp_s = exposure_s + late.at(exposure_s)[view] + abs(rng.normal(0, STAMP_SD_S))
-            t_ns = max(START_NS + round(stamp_s * 1e9), last_ns + 1_000_000)
-            arrival_ns = t_ns + round(1e9 * max(rng.normal(DETECTOR_S, DETECTOR_SD_S), 0.001))
-            last_ns, people_seen = t_ns, int(score[frame].any())
-            message = Keypoints2D(
-                camera=f"cam{view}", index=frame, t_ns=t_ns, size_px=(width, height), landmarks=JOINT_SET,
-                xy=xy[None, frame][:people_seen].astype(np.float32),
-                score=score[None, frame][:people_seen].astype(np.float32),
-            )  # fmt: skip
-            found.append((arrival_ns, message))
-        found.append((last_ns + 1_000_000_000, Health(worker=f"cam{view}", t_ns=0, state="ended")))
+        found += camera_arrivals(view, phase, one, xy[:, None], score[:, None], late, rng)
     return sorted(found, key=lambda pair: pair[0])
+
+
+def camera_arrivals(
+    view: int, phase: float, camera: Cameras, xy_px: Floats, score: Floats, late: Lateness, rng: np.random.Generator
+) -> list[tuple[int, Message]]:
+    """Returns the messages of one camera, and when they arrive.
+
+    Args:
+        view: Its number.
+        phase: When its frames are exposed, from 0 to 1 frame periods after those of the truth.
+        camera: The camera.
+        xy_px: (F,P,J,2) detections in its frames.
+        score: (F,P,J) their scores, 0 where there is none.
+        late: How late its time stamps are.
+        rng: Random generator.
+    """
+    found: list[tuple[int, Message]] = []
+    width, height = camera.size_px[0].astype(int).tolist()
+    last_ns = 0
+    for frame in range(len(xy_px)):
+        exposure_s = (frame + phase) / FPS
+        stamp_s = exposure_s + late.at(exposure_s)[view] + abs(rng.normal(0, STAMP_SD_S))
+        t_ns = max(START_NS + round(stamp_s * 1e9), last_ns + 1_000_000)
+        arrival_ns = t_ns + round(1e9 * max(rng.normal(DETECTOR_S, DETECTOR_SD_S), 0.001))
+        last_ns, seen = t_ns, score[frame].any(-1)
+        message = Keypoints2D(
+            camera=f"cam{view}", index=frame, t_ns=t_ns, size_px=(width, height), landmarks=JOINT_SET,
+            xy=xy_px[frame][seen].astype(np.float32), score=score[frame][seen].astype(np.float32),
+        )  # fmt: skip
+        found.append((arrival_ns, message))
+    found.append((last_ns + 1_000_000_000, Health(worker=f"cam{view}", t_ns=0, state="ended")))
+    return found
 
 
 def _camera(cameras: Cameras, view: int) -> Cameras:
@@ -159,11 +178,37 @@ def live_run(
         follow: Whether clocks are followed; without, all cameras count as having one.
         background: Where long computations run; None = within the time step.
     """
-    views = len(rig.take.xy_px)
+    arrivals = arrivals_of(rig, late, np.random.default_rng(seed))
+    yield from live_steps(
+        arrivals, len(rig.take.xy_px), engine, max_delay_ms, follow=follow, background=background, height_m=rig.height_m
+    )
+
+
+def live_steps(
+    arrivals: Sequence[tuple[int, Message]],
+    views: int,
+    engine: Engine,
+    max_delay_ms: float = 150.0,
+    *,
+    follow: bool = True,
+    background: BackgroundCompute | None = None,
+    **options: Any,
+) -> Iterator[LiveStep]:
+    """Yields the time steps of a live run.
+
+    Args:
+        arrivals: The messages of all cameras, in order of arrival.
+        views: How many cameras there are.
+        engine: As in `live_run`, as what follows.
+        max_delay_ms: See there.
+        follow: See there.
+        background: See there.
+        options: Of the `Config`.
+    """
     cameras = tuple(CameraConfig(source="sim", name=f"cam{view}") for view in range(views))
-    estimator = Estimator(Config(camera=cameras, height_m=rig.height_m), engine, background)
+    estimator = Estimator(Config(camera=cameras, **options), engine, background)
     inputs = CameraInputs([camera.name for camera in cameras], (), follow=follow)
-    clock = SimulatedClock(arrivals_of(rig, late, np.random.default_rng(seed)), views, max_delay_ms)
+    clock = SimulatedClock(arrivals, views, max_delay_ms)
     for step in time_steps(inputs, clock, estimator, Event()):
         if step is not None:
             time_s = (clock.now_ns - START_NS) * 1e-9

@@ -31,7 +31,7 @@ from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
-from pose_rig.fusion.rig.camera_clocks import SEVERAL_PEOPLE, CameraClocks, recorded_clocks
+from pose_rig.fusion.rig.camera_clocks import CameraClocks, recorded_clocks
 from pose_rig.fusion.rig.camera_properties import CameraProperties
 from pose_rig.fusion.rig.rig import Rig
 from pose_rig.fusion.rig.rig_view import RigView
@@ -120,7 +120,9 @@ class Estimator:
         self._late_people: People | None = None  # the same, a little later, where cameras are late
         self._learned_ns = 0
         self._late_age_ns: Sequence[float] = [0.0] * len(self._config.camera)
-        self._live_clocks = LiveClocks(len(self._config.camera), self._engine, self._background)
+        self._live_clocks = LiveClocks(
+            len(self._config.camera), self._engine, self._background, several=self.may_show_several
+        )
         self._published_clocks = self.clocks
 
     def set_height(self, height_m: float) -> None:
@@ -188,7 +190,7 @@ class Estimator:
             sure: (V,) cameras whose clocks are known.
             view: The camera, not one of these.
         """
-        return search_offset(self._rig.solve_task(), tracks[view], sure, view)
+        return search_offset(self._rig.solve_task(), tracks[view], sure, view, several=self.may_show_several)
 
     def set_clocks(self, clocks: CameraClocks, tracks: Sequence[CameraTrack]) -> None:
         """Uses other clocks, for which the rig is solved again; ``tracks`` as in `adjusted_clocks`."""
@@ -198,19 +200,13 @@ class Estimator:
         self.clocks = clocks
 
     @property
-    def shows_several(self) -> bool:
-        """Whether several people are tracked: the clocks of their cameras are not compared then."""
-        return self._people.are_several
-
-    def keep_clocks(self) -> None:
-        """Keeps the clocks as they are, for several people are in view, and says so."""
-        if self.clocks.note != SEVERAL_PEOPLE:
-            self.clocks = replace(self.clocks, note=SEVERAL_PEOPLE)
+    def may_show_several(self) -> bool:
+        """Whether more than one person is tracked if there is one."""
+        return self._config.people > 1
 
     def report_clocks(self, offset_s: Floats) -> None:
         """Has `rig_state` report the clock offsets (V,), s, that are found but not used; 0 or NaN for others."""
-        if not self.shows_several:
-            self._rig.report_clocks(offset_s)
+        self._rig.report_clocks(offset_s)
 
     def fix_cameras(self) -> None:
         """Restarts with the cameras of the solved rig, which are kept from then on; the note of `rig_state` stays."""
@@ -361,11 +357,7 @@ class Estimator:
         """Compares the clocks of live cameras in the background, and uses what was found, from this time step on."""
         self._late_age_ns = cameras.late_age_ns
         live, rig = self._live_clocks, self._rig
-        if self.shows_several:
-            rig.unchecked[:] = False
-            if not self.clocks.offset_s.any():
-                self.keep_clocks()
-        elif rig.poses.recorded is None:
+        if rig.poses.recorded is None:
             live.collect(cameras.buffers)
             found = live.take(rig.calibrator.changes)
             if found is not None:

@@ -1,4 +1,4 @@
-"""The clocks of live cameras: found from the movement of the person, and followed.
+"""The clocks of live cameras: found from the movement of people, and followed.
 
 Axes: V views.
 """
@@ -52,14 +52,15 @@ class LiveClocks:
         views: How many cameras there are.
         engine: Lifts their detections.
         background: Where that runs.
+        several: Whether they may show several people.
 
     Attributes:
         sd_s: (V,) standard deviations of the offsets, NaN where they are not known.
         confirmed: (V,) whether the bundle adjustment has confirmed them.
     """
 
-    def __init__(self, views: int, engine: Engine, background: BackgroundCompute) -> None:
-        self._engine, self._background = engine, background
+    def __init__(self, views: int, engine: Engine, background: BackgroundCompute, *, several: bool = False) -> None:
+        self._engine, self._background, self._several = engine, background, several
         self._comparing: BackgroundTask[tuple[list[CameraTrack], Comparison]] = BackgroundTask(background)
         self._new: list[list[Sample]] = [[] for _ in range(views)]  # by the clocks of the cameras
         self._formats: list[tuple[str, tuple[int, int]]] = [("", (1, 1))] * views
@@ -152,6 +153,7 @@ class LiveClocks:
             adjust=adjust,
             step_ns=(t_ns - window_ns, t_ns) if steps else None,
             refines=self._recent if steps else None,
+            several=self._several,
         )
         intrinsics = [cameras.intrinsics.at(np.array([view])) for view in range(len(self._new))]
         formats = (tuple(cameras.landmarks), intrinsics)

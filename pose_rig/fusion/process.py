@@ -141,7 +141,7 @@ def fuse_once(
     clock: FileClock,
 ) -> None:
     """Fuses every frame of the fastest file with the clocks as they are, and reports those that are off."""
-    check = ClockCheck(len(names), estimator.track, estimator.report_clocks)
+    check = ClockCheck(len(names), estimator.track, estimator.report_clocks, several=estimator.may_show_several)
 
     def accept(view: int, message: Message) -> None:
         output.forward(view, message)

@@ -110,17 +110,12 @@ class TwoPasses:
         """Solves the rig and the clocks of its cameras, and leaves the estimator with both.
 
         A camera whose clock is not found, and which disagrees with the others, is left out; one that never shows a
-        person is ignored. Where several people are in view, only offsets of
-        less than `MAX_FINE_OFFSET_S` are found.
+        person is ignored.
         """
         estimator = self._estimator
         tracks = [self._track(view) for view in range(len(self._files))]
         self._seen = np.array([len(track.t_ns) > 0 for track in tracks])
-        if estimator.shows_several:  # the movement signals of views may be those of different people
-            self._keep_still()
-            found = self._fine(estimator.clocks, np.zeros(len(tracks), bool), tracks)
-        else:
-            found = self._found(tracks)
+        found = self._found(tracks)
         spans_ns = [(int(track.t_ns[0]), int(track.t_ns[-1])) if len(track.t_ns) else None for track in tracks]
         left_out = [name for name, out in zip(self._names, estimator.left_out.tolist(), strict=True) if out]
         estimator.set_clocks(described(found, self._names, spans_ns, left_out), tracks)
@@ -129,7 +124,7 @@ class TwoPasses:
     def _found(self, tracks: Sequence[CameraTrack]) -> CameraClocks:
         """Returns the clocks, after first passes with them."""
         estimator = self._estimator
-        movements = [movement_signals(track) for track in tracks]
+        movements = [movement_signals(track, several=estimator.may_show_several) for track in tracks]
         signals = coarse_offsets(movements)
         coarse = self._coarse(coarse_clocks(signals, coarse_rates(movements, signals)), signals.found)
         self._keep_still()

@@ -31,10 +31,6 @@ APART = (
     "after the other. If that is wrong, set offset_ms."
 )
 LEFT_OUT = "{} is left out: its clock could not be checked, and it does not agree with the other cameras."
-SEVERAL_PEOPLE = (
-    "Clocks are not compared while several people are in view: if one is off, set offset_ms, or let one person move "
-    "alone at first."
-)
 NEVER_SEEN = "{} never shows a person: its clock could not be checked."
 
 

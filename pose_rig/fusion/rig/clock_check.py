@@ -24,18 +24,24 @@ PAIR_MARGIN = 1.25  # of the correlation of two cameras alone, over that with ex
 
 
 class ClockCheck:
-    """Compares the clocks by the movement of the person, as two passes do.
+    """Compares the clocks by the movement of people, as two passes do.
 
     Args:
         views: How many cameras there are.
         track: Lifts the detections of one of them.
         report: Called with `offsets_to_most`.
+        several: Whether they may show several people.
     """
 
     def __init__(
-        self, views: int, track: Callable[[int, Sequence[Sample]], CameraTrack], report: Callable[[Floats], None]
+        self,
+        views: int,
+        track: Callable[[int, Sequence[Sample]], CameraTrack],
+        report: Callable[[Floats], None],
+        *,
+        several: bool = False,
     ) -> None:
-        self._track, self._report = track, report
+        self._track, self._report, self._several = track, report, several
         self._new: list[list[Sample]] = [[] for _ in range(views)]
         self._tracks = [CameraTrack.empty() for _ in range(views)]
         self._newest_ns: list[int | None] = [None] * views
@@ -67,18 +73,19 @@ class ClockCheck:
                 track = self._tracks[view].followed_by(self._track(view, samples))
                 self._tracks[view] = track.part(samples[-1].t_ns - TRACK_NS)
         self._new = [[] for _ in self._new]
-        self._report(offsets_to_most(self._tracks))
+        self._report(offsets_to_most(self._tracks, several=self._several))
 
 
-def offsets_to_most(tracks: Sequence[CameraTrack]) -> Floats:
+def offsets_to_most(tracks: Sequence[CameraTrack], *, several: bool = False) -> Floats:
     """Returns (V,) by how much each clock is clearly behind that of most cameras, s, 0 where it agrees with that.
 
     NaN where the movement shows nothing.
 
     Args:
         tracks: (V) what each camera detected.
+        several: As in `movement_signals`.
     """
-    out, signals = np.full(len(tracks), np.nan), [movement_signals(track) for track in tracks]
+    out, signals = np.full(len(tracks), np.nan), [movement_signals(track, several=several) for track in tracks]
     taken_s = np.array([one.valid.sum() for one in signals]) / RATE_HZ
     views = np.flatnonzero(taken_s >= MIN_TAKE_S)
     while len(views) > 1:

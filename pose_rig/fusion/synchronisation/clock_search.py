@@ -17,7 +17,7 @@ from pose_rig.fusion.calibration.keyframes import of_each_person
 from pose_rig.fusion.calibration.resection import inlier_share
 from pose_rig.fusion.calibration.self_solve import SolveTask, current_state
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
-from pose_rig.fusion.synchronisation.clock_signals import MAX_GAP_S, main_person
+from pose_rig.fusion.synchronisation.people_in_view import MAX_GAP_S, main_person, people_in_view
 
 STEP_S = 0.04  # between lags
 MAX_LAG_S = 60.0
@@ -30,7 +30,9 @@ MAX_SECOND_SHARE = 0.75  # of that, at any other lag
 PEAK_WIDTH_S = 0.4  # lags that are nearer belong to the same peak
 
 
-def search_offset(task: SolveTask, track: CameraTrack, sure: NDArray[np.bool_], view: int) -> float | None:
+def search_offset(
+    task: SolveTask, track: CameraTrack, sure: NDArray[np.bool_], view: int, *, several: bool = False
+) -> float | None:
     """Returns the offset, s, at which the keypoints of a camera fit one camera pose, None if there is none or several.
 
     Args:
@@ -38,13 +40,14 @@ def search_offset(task: SolveTask, track: CameraTrack, sure: NDArray[np.bool_], 
         track: What the camera detected.
         sure: (V,) cameras whose clocks are known.
         view: The camera, not one of these.
+        several: Whether it may show several people; any of them may be the one whom the others show most.
     """
     room = _joints_in_room(task, np.flatnonzero(sure))
-    person = main_person(track)
-    if room is None or len(person) < MIN_TIME_STEPS:
+    people = people_in_view(track) if several else [main_person(track)]
+    found = [_shares(*room, track, person, task, view) for person in people if room and len(person) >= MIN_TIME_STEPS]
+    if not found:
         return None
-    rig_s, points, known = room
-    lags, shares = _shares(rig_s, points, known, track, person, task, view)
+    lags, shares = max(found, key=lambda one: one[1].max(initial=0.0))
     best = int(np.argmax(shares)) if len(shares) else 0
     if not len(shares) or shares[best] < MIN_SHARE:
         return None

@@ -1,8 +1,12 @@
-"""Signals of a person's movement that do not depend on the view, for comparing the clocks of cameras.
+"""Signals of people's movement that do not depend on the view, for comparing the clocks of cameras.
+
+Those of several people are summed: who is who in another camera, and whether a person is missed now and then, does not
+matter then.
 
 Axes: C detections, S samples at `RATE_HZ`, B limb bones, K = 3·B + 2 channels, J = 17 joints.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,14 +14,13 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
+from pose_rig.fusion.synchronisation.people_in_view import MAX_GAP_S, main_person, people_in_view
 from pose_rig.skeleton import INDEX
 
 RATE_HZ = 50.0
 SMOOTHING_S = 0.06  # standard deviation of the Gaussian whose derivative is taken
-MAX_GAP_S = 0.2  # longer gaps are not interpolated
 MAX_SD = 3.0  # of a signal; larger ones are clipped
 MIN_SAMPLES = 25  # half a second
-MAX_PERSON_STEP = 0.5  # person sizes between frames; a larger one is another person
 _BONES = np.array(
     [
         (INDEX[f"{side}_{start}"], INDEX[f"{side}_{end}"])
@@ -66,20 +69,38 @@ class MovementSignals:
         return replace(self, start_s=self.start_s + by_s)
 
 
-def movement_signals(track: CameraTrack) -> MovementSignals:
-    """Returns the signals of the main person of a camera.
+def movement_signals(track: CameraTrack, *, several: bool = False) -> MovementSignals:
+    """Returns the signals of the main person of a camera, or the sum of those of all whom it shows.
 
     Per limb bone: the square root of its angular speed in the axes of the body, its vertical rate, and the square root
     of the speed of its end in the image, relative to the pelvis and in person sizes. Then the rate at which the body
-    turns about the vertical, and the square root of its size.
+    turns about the vertical, and the square root of its size. Each person counts by how much they move.
     """
-    chosen, kernel = main_person(track), _gaussian_derivative()
-    times = track.t_ns[chosen] * 1e-9
+    people = people_in_view(track) if several else [main_person(track)]
+    return _sum([rates for chosen in people if (rates := _rates(track, chosen)) is not None])
+
+
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """What `movement_signals` are made of, for one person: ``first`` is the number of the first sample from time 0."""
+
+    first: int
+    values: Floats
+    valid: NDArray[np.bool_]
+
+    @property
+    def samples(self) -> slice:
+        return slice(self.first, self.first + len(self.valid))
+
+
+def _rates(track: CameraTrack, chosen: NDArray[np.int64]) -> _Rates | None:
+    """Returns those of the detections of one person, None if there are too few."""
+    kernel, times = _gaussian_derivative(), track.t_ns[chosen] * 1e-9
     grid = np.zeros(0)
     if len(times):
         grid = np.arange(np.ceil(times[0] * RATE_HZ), np.floor(times[-1] * RATE_HZ) + 1) / RATE_HZ
     if len(grid) < len(kernel):  # too short for a derivative
-        return MovementSignals(0.0, np.zeros((1, CHANNELS)), np.zeros(1, bool))
+        return None
     axes = _body_axes(track.lifted[chosen], track.upright[chosen])
     direction = _directions(track.lifted[chosen], axes)
     end = (track.xy_px[chosen][:, _ENDS] - track.xy_px[chosen][:, :1]) / np.median(track.size_px[chosen])
@@ -102,7 +123,7 @@ def movement_signals(track: CameraTrack) -> MovementSignals:
     across, up = (np.stack([np.interp(grid, times, column) for column in axes[:, row].T], -1) for row in (0, 1))
     turn = (np.cross(across, rate(axes[:, 0])) * up).sum(-1, keepdims=True)
     kinds = np.concatenate([speed(direction), rate(direction[..., 1]), speed(end), turn, np.abs(turn) ** 0.5], -1)
-    return MovementSignals(float(grid[0]), _standardised(kinds, valid), valid)
+    return _Rates(round(grid[0] * RATE_HZ), kinds, valid)
 
 
 def sides_exchanged(signals: MovementSignals) -> MovementSignals:
@@ -113,20 +134,6 @@ def sides_exchanged(signals: MovementSignals) -> MovementSignals:
     limbs, turn = np.split(signals.values, [CHANNELS - 2], axis=-1)
     exchanged = limbs.reshape(len(limbs), -1, 2, len(_BONES) // 2)[:, :, ::-1].reshape(limbs.shape)
     return replace(signals, values=np.concatenate([exchanged, turn * np.array([-1.0, 1.0])], -1))
-
-
-def main_person(track: CameraTrack) -> NDArray[np.int64]:
-    """Returns the detections of the largest person, one per frame, who is followed from frame to frame."""
-    size, centre = track.size_px, track.xy_px[:, 0]
-    edges = np.flatnonzero(np.diff(track.t_ns, prepend=-1, append=np.iinfo(np.int64).max))
-    chosen: list[int] = []
-    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        best = start + int(np.argmax(size[start:end]))
-        if chosen and track.t_ns[start] - track.t_ns[chosen[-1]] < MAX_GAP_S * 1e9:
-            step = np.linalg.norm(centre[start:end] - centre[chosen[-1]], axis=-1) / size[chosen[-1]]
-            best = start + int(np.argmin(step)) if step.min() < MAX_PERSON_STEP else best
-        chosen.append(best)
-    return np.array(chosen, np.int64)
 
 
 def _body_axes(lifted: Floats, upright: Floats) -> Floats:
@@ -150,10 +157,19 @@ def _gaussian_derivative() -> Floats:
     return np.asarray(-time * weight / (time**2 * weight).sum())
 
 
-def _standardised(values: Floats, valid: NDArray[np.bool_]) -> Floats:
-    if valid.sum() < MIN_SAMPLES:
-        return np.zeros_like(values)
-    used = values[valid]
-    scaled = (values - used.mean(0)) / np.maximum(used.std(0), _MIN_SD)
-    clipped = np.clip(scaled, -MAX_SD, MAX_SD)
-    return np.where(valid[:, None], clipped - clipped[valid].mean(0), 0.0)
+def _sum(people: Sequence[_Rates]) -> MovementSignals:
+    """Returns the sum of the signals of people, each without its mean, in standard deviations of all together."""
+    if not people:
+        return MovementSignals(0.0, np.zeros((1, CHANNELS)), np.zeros(1, bool))
+    first, end = min(one.first for one in people), max(one.samples.stop for one in people)
+    values, valid = np.zeros((end - first, CHANNELS)), np.zeros(end - first, bool)
+    known = [one for one in people if one.valid.sum() >= MIN_SAMPLES]
+    squares = sum((np.square(one.values[one.valid] - one.values[one.valid].mean(0)).sum(0) for one in known), 0.0)
+    sd = np.maximum(np.sqrt(squares / max(sum(int(one.valid.sum()) for one in known), 1)), _MIN_SD)
+    for one in people:
+        valid[one.first - first : one.samples.stop - first] |= one.valid
+    for one in known:
+        clipped = np.clip((one.values - one.values[one.valid].mean(0)) / sd, -MAX_SD, MAX_SD)
+        centred = np.where(one.valid[:, None], clipped - clipped[one.valid].mean(0), 0.0)
+        values[one.first - first : one.samples.stop - first] += centred
+    return MovementSignals(first / RATE_HZ, values, valid)

@@ -89,7 +89,13 @@ class _Fit:
 
 
 def find_step(
-    tracks: Sequence[CameraTrack], offset_s: Floats, cameras: Calibration, from_ns: int, to_ns: int
+    tracks: Sequence[CameraTrack],
+    offset_s: Floats,
+    cameras: Calibration,
+    from_ns: int,
+    to_ns: int,
+    *,
+    several: bool = False,
 ) -> StepSearch:
     """Returns the step that explains why a camera disagrees with the others, if one does.
 
@@ -102,8 +108,9 @@ def find_step(
         cameras: The solved rig; views that are not known are left out.
         from_ns: Start of the detections that are compared, rig clock so far.
         to_ns: Their end.
+        several: Whether they may be of several people.
     """
-    series = all_series(tracks, offset_s, cameras, from_ns - BEFORE_NS, to_ns)
+    series = all_series(tracks, offset_s, cameras, from_ns - BEFORE_NS, to_ns, several=several)
     time_s: Floats = np.arange(from_ns * 1e-9, to_ns * 1e-9, INTERVAL_S)
     undecided = cameras.known.copy()
     if len(series) < 2 or len(time_s) < MIN_TIMES:
@@ -121,7 +128,13 @@ def find_step(
 
 
 def refined_step(
-    tracks: Sequence[CameraTrack], offset_s: Floats, cameras: Calibration, step: OffsetStep, to_ns: int
+    tracks: Sequence[CameraTrack],
+    offset_s: Floats,
+    cameras: Calibration,
+    step: OffsetStep,
+    to_ns: int,
+    *,
+    several: bool = False,
 ) -> OffsetStep | None:
     """Returns by how much a step that is in use was misjudged, from all detections since then; None if it was not.
 
@@ -131,8 +144,9 @@ def refined_step(
         cameras: The solved rig.
         step: What is in use.
         to_ns: End of the detections that are compared, rig clock.
+        several: As in `find_step`.
     """
-    series = all_series(tracks, offset_s, cameras, step.from_ns, to_ns)
+    series = all_series(tracks, offset_s, cameras, step.from_ns, to_ns, several=several)
     time_s: Floats = np.arange(step.from_ns * 1e-9, to_ns * 1e-9, INTERVAL_S)
     if len(series) < 3 or step.view not in series or len(time_s) < MIN_REFINED_TIMES:
         return None
@@ -153,7 +167,7 @@ def _lags(max_s: float) -> Floats:
     return np.linspace(-max_s, max_s, 2 * count + 1)
 
 
-def _fit_of(view: int, series: dict[int, Series], cameras: Calibration, time_s: Floats) -> _Fit:
+def _fit_of(view: int, series: dict[int, list[Series]], cameras: Calibration, time_s: Floats) -> _Fit:
     """Returns how well one view fits at which lag, since when."""
     lags_s = _lags(MAX_LAG_S)
     now = len(lags_s) // 2

@@ -58,6 +58,7 @@ class ComparisonTask:
         step_ns: Start and end of the detections in which steps are searched, rig clock; None = no search.
         refines: A step in use since a short time, which later detections may refine; until then nothing else is
             adjusted. None = no such step.
+        several: Whether they may be of several people.
     """
 
     tracks: Sequence[CameraTrack]
@@ -69,6 +70,7 @@ class ComparisonTask:
     adjust: bool = False
     step_ns: tuple[int, int] | None = None
     refines: OffsetStep | None = None
+    several: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +111,13 @@ def _compared(task: ComparisonTask) -> Comparison:
     cameras = None if task.solve is None else _compared_cameras(task.solve)
     if task.step_ns is None or cameras is None:
         return _without_step(task)
-    search = find_step(task.tracks, task.offset_s, cameras, *task.step_ns)
+    search = find_step(task.tracks, task.offset_s, cameras, *task.step_ns, several=task.several)
     step = search.step
     if step is not None and not task.unsure[step.view]:  # else the rig may have been solved with a wrong clock
         return _stepped(task, step, search.undecided)
     if task.refines is not None:
-        step = refined_step(task.tracks, task.offset_s, cameras, task.refines, task.step_ns[1])
+        until_ns = task.step_ns[1]
+        step = refined_step(task.tracks, task.offset_s, cameras, task.refines, until_ns, several=task.several)
         if step is not None:
             return _stepped(task, step, search.undecided)
     return replace(_without_step(task), undecided=search.undecided)
@@ -142,7 +145,9 @@ def _stepped(task: ComparisonTask, step: OffsetStep, undecided: NDArray[np.bool_
 def _without_step(task: ComparisonTask) -> Comparison:
     """Returns coarse offsets, or else fine ones."""
     unknown = np.full(len(task.offset_s), np.nan)
-    coarse_s, clear = coarse_clocks(task.tracks, task.offset_s) if task.unsure.any() else (unknown, unknown == 0)
+    coarse_s, clear = unknown, unknown == 0
+    if task.unsure.any():
+        coarse_s, clear = coarse_clocks(task.tracks, task.offset_s, several=task.several)
     known = np.zeros(len(unknown), bool) if task.solve is None else task.solve.known
     contradicts = _contradicts(task, coarse_s, clear & ~known)
     if (contradicts & _is_second(task, coarse_s)).any():
@@ -157,17 +162,20 @@ def _without_step(task: ComparisonTask) -> Comparison:
     return found
 
 
-def coarse_clocks(tracks: Sequence[CameraTrack], before_s: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+def coarse_clocks(
+    tracks: Sequence[CameraTrack], before_s: Floats, *, several: bool = False
+) -> tuple[Floats, NDArray[np.bool_]]:
     """Returns (V,) the offsets that the movement signals support, NaN where they support none; and which are clear.
 
     Args:
         tracks: (V) what each camera detected.
         before_s: (V,) the offsets so far, of which as many as possible are kept.
+        several: As in `movement_signals`.
     """
     out, clear, signals = (
         np.full(len(tracks), np.nan),
         np.zeros(len(tracks), bool),
-        [movement_signals(t) for t in tracks],
+        [movement_signals(t, several=several) for t in tracks],
     )
     samples = np.array([one.valid.sum() for one in signals])
     views = np.flatnonzero(samples >= MIN_VALID_SAMPLES)

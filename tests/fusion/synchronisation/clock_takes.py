@@ -97,8 +97,36 @@ def at_given_clocks(
 
 def stepped_tracks(cameras: Calibration, change_s: Floats, at_s: float) -> list[CameraTrack]:
     """(V) what cameras detect whose offsets change by ``change_s`` (V,) at a time."""
-    pairs = zip(tracks(cameras, np.zeros(len(change_s))), tracks(cameras, change_s), change_s.tolist(), strict=True)
+    return stepped(tracks(cameras, np.zeros(len(change_s))), tracks(cameras, change_s), change_s, at_s)
+
+
+def together(first: list[CameraTrack], second: list[CameraTrack], swapped_s: float = 0.0) -> list[CameraTrack]:
+    """(V) the detections of both in each frame; their order changes after ``swapped_s`` each, if that is not 0."""
+    out = []
+    for one, other in zip(first, second, strict=True):
+        times = np.concatenate([one.t_ns, other.t_ns])
+        second_first = np.repeat([0, 1], [len(one.t_ns), len(other.t_ns)])
+        if swapped_s:
+            second_first = second_first ^ (times // round(swapped_s * 1e9) % 2)
+        order = np.lexsort([second_first, times])
+        arrays = (np.concatenate([getattr(one, n), getattr(other, n)])[order] for n in CameraTrack.__slots__)
+        out.append(CameraTrack(*arrays))
+    return out
+
+
+def two_people(cameras: Calibration, offset_s: Floats, seconds: float = 12.0) -> list[CameraTrack]:
+    """(V) as `tracks`, of two people in random order, of whom each is missed by one camera at times."""
+    pair = [tracks(cameras, offset_s, seconds, seed=seed, aside_m=aside_m) for seed, aside_m in ((0, 0.0), (3, 1.3))]
+    for view, takes in enumerate(pair):
+        one = takes[view]
+        kept = np.flatnonzero(one.t_ns // 1_500_000_000 % 2)  # not those of 1.5 s, of 3 s each
+        takes[view] = CameraTrack(*(getattr(one, name)[kept] for name in CameraTrack.__slots__))
+    return together(*pair, swapped_s=0.7)
+
+
+def stepped(before: list[CameraTrack], after: list[CameraTrack], change_s: Floats, at_s: float) -> list[CameraTrack]:
+    """(V) takes whose offsets change by ``change_s`` (V,) at a time."""
     return [
-        before.part(0, 1e9 * min(at_s, at_s - change)).followed_by(after.part(1e9 * (at_s - change)))
-        for before, after, change in pairs
+        early.part(0, 1e9 * min(at_s, at_s - change)).followed_by(late.part(1e9 * (at_s - change)))
+        for early, late, change in zip(before, after, change_s.tolist(), strict=True)
     ]

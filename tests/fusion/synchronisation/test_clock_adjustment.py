@@ -12,9 +12,7 @@ from pose_rig.fusion.synchronisation.camera_clock import RIG_CLOCK
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_adjustment import adjust_clocks
 from tests.fusion.simulated import calibration, task
-from tests.fusion.synchronisation.clock_takes import START_S, at_given_clocks, tracks
-
-FIELDS = ("t_ns", "xy_px", "score", "lifted", "upright")
+from tests.fusion.synchronisation.clock_takes import START_S, at_given_clocks, together, tracks
 
 
 def given(cameras: Calibration, keyframes: list[Keyframe]) -> SolveTask:
@@ -31,16 +29,6 @@ def test_offsets_are_found_to_milliseconds(offset_s: tuple[float, ...]) -> None:
     assert found.sd_s[0] == 0
     assert (found.sd_s[1:] < 0.01).all()
     assert (found.explained > 0.6).all()
-
-
-def together(first: list[CameraTrack], second: list[CameraTrack]) -> list[CameraTrack]:
-    """(V) the detections of both in each frame."""
-    out = []
-    for one, other in zip(first, second, strict=True):
-        order = np.argsort(np.concatenate([one.t_ns, other.t_ns]), kind="stable")
-        arrays = (np.concatenate([getattr(one, name), getattr(other, name)])[order] for name in FIELDS)
-        out.append(CameraTrack(*arrays))
-    return out
 
 
 def test_two_people_show_the_clocks_better_than_one() -> None:

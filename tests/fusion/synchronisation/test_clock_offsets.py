@@ -11,13 +11,12 @@ from pose_rig.fusion.synchronisation.clock_signals import (
     CHANNELS,
     RATE_HZ,
     MovementSignals,
-    main_person,
     movement_signals,
     sides_exchanged,
 )
 from pose_rig.geometry import rotation_from_vector
 from tests.fusion.simulated import calibration
-from tests.fusion.synchronisation.clock_takes import tracks
+from tests.fusion.synchronisation.clock_takes import together, tracks, two_people
 
 
 def found_in(takes: list[CameraTrack]) -> CoarseOffsets:
@@ -102,16 +101,35 @@ def test_cameras_without_a_person_are_not_found() -> None:
     assert not found_in([CameraTrack.empty()] * 2).found.any()
 
 
-def test_the_largest_person_is_followed() -> None:
-    take = tracks(calibration(1), np.zeros(1), 2.0)[0]
-    shift = np.array([400.0, 0.0])
-    small = take.xy_px.mean(1, keepdims=True) + 0.4 * (take.xy_px - take.xy_px.mean(1, keepdims=True)) + shift
-    names = ("t_ns", "score", "lifted", "upright")
-    both = CameraTrack(
-        xy_px=np.stack([small, take.xy_px], 1).reshape(-1, 17, 2),
-        **{name: np.repeat(getattr(take, name), 2, axis=0) for name in names},
-    )
-    assert main_person(both).tolist() == list(range(1, 2 * len(take.t_ns), 2))
+def test_offsets_are_found_from_several_people_who_are_missed_at_times() -> None:
+    cameras, offset_s = calibration(3), np.array([0.0, 0.83, -1.9])
+    takes = two_people(cameras, offset_s)
+    found = coarse_offsets([movement_signals(take, several=True) for take in takes])
+    assert found.found.all()
+    np.testing.assert_allclose(found.offset_s, offset_s, atol=0.02)
+    assert not found_in(takes).found.all()  # the main person is not the same one in all views
+
+
+def test_one_person_has_the_same_signals_where_there_may_be_several() -> None:
+    take = tracks(calibration(1), np.zeros(1), 4.0)[0]
+    alone, several = movement_signals(take), movement_signals(take, several=True)
+    assert (several.start_s, several.values.tolist()) == (alone.start_s, alone.values.tolist())
+
+
+def test_who_stands_still_adds_little_to_the_signals() -> None:
+    """Noise of a poster is not amplified to the size of a person's movement."""
+    cameras, offset_s = calibration(3), np.array([0.0, 0.83, -1.9])
+    takes, rng = tracks(cameras, offset_s), np.random.default_rng(0)
+    posters = [
+        replace(take, xy_px=take.xy_px[60] + [400.0, 0.0] + rng.normal(0, 1, take.xy_px.shape),
+                lifted=take.lifted[60] + rng.normal(0, 0.01, take.lifted.shape))
+        for take in takes
+    ]  # fmt: skip
+    alone = found_in(takes)
+    both = coarse_offsets([movement_signals(take, several=True) for take in together(takes, posters)])
+    assert both.found.all()
+    np.testing.assert_allclose(both.offset_s, alone.offset_s, atol=0.01)
+    assert (both.correlation > 0.8 * alone.correlation).all()
 
 
 @pytest.mark.parametrize("seconds", [0.04, 0.2, 0.5, 1.0])

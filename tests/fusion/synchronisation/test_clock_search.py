@@ -9,7 +9,7 @@ from pose_rig.fusion.calibration.self_solve import SolveTask
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_search import search_offset
 from tests.fusion.simulated import calibration, task
-from tests.fusion.synchronisation.clock_takes import at_given_clocks, tracks
+from tests.fusion.synchronisation.clock_takes import at_given_clocks, together, tracks
 
 SURE = np.array([True, True, False])
 
@@ -46,3 +46,9 @@ def test_nothing_is_found_without_detections_or_a_solved_rig(solve: SolveTask, t
     assert search_offset(solve, CameraTrack.empty(), SURE, 2) is None
     assert search_offset(replace(solve, current=None), take, SURE, 2) is None
     assert search_offset(solve, replace(take, t_ns=take.t_ns + 500_000_000_000), SURE, 2) is None  # never together
+
+
+def test_the_lag_is_found_among_several_people(solve: SolveTask, take: CameraTrack) -> None:
+    other = tracks(calibration(3), np.array([0.0, 0.0, 1.3]), 1.5, seed=3, aside_m=1.3)[2]
+    offset_s = search_offset(solve, together([take], [other], swapped_s=0.5)[0], SURE, 2, several=True)
+    assert offset_s == pytest.approx(1.3, abs=0.03)

@@ -9,7 +9,7 @@ from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_steps import OffsetStep, find_step, refined_step
 from pose_rig.geometry import rotation_from_vector
 from tests.fusion.simulated import calibration
-from tests.fusion.synchronisation.clock_takes import stepped_tracks, tracks
+from tests.fusion.synchronisation.clock_takes import stepped, stepped_tracks, tracks, two_people
 
 END_S = 110.0
 
@@ -28,6 +28,22 @@ def test_a_step_is_found_with_its_camera_and_its_time(views: int, step_s: float)
     assert found.view == 1
     assert found.change_s == pytest.approx(step_s, abs=0.01)
     assert found.from_ns == pytest.approx(ns(at_s), abs=ns(0.35))
+
+
+def test_a_step_is_found_from_several_people() -> None:
+    cameras, change_s, at_s = calibration(3), np.array([0.0, -0.2, 0.0]), 109.0
+    takes = stepped(two_people(cameras, np.zeros(3)), two_people(cameras, change_s), change_s, at_s)
+    window = (ns(END_S - 1.8), ns(END_S))
+    found = find_step(takes, np.zeros(3), cameras, *window, several=True).step
+    assert found is not None
+    assert found.view == 1
+    assert found.change_s == pytest.approx(-0.2, abs=0.02)
+    right = two_people(cameras, np.zeros(3))
+    assert find_step(right, np.zeros(3), cameras, *window, several=True).step is None
+    off = replace(found, change_s=-0.14)  # found 0.06 s too small
+    later = refined_step(takes, change_s * 0.7, cameras, off, ns(END_S + 1), several=True)
+    assert later is not None
+    assert later.change_s == pytest.approx(-0.06, abs=0.02)
 
 
 def test_of_two_cameras_the_later_one_has_stepped() -> None:

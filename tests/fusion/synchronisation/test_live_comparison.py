@@ -16,7 +16,7 @@ from pose_rig.fusion.synchronisation.live_comparison import (
     improved,
 )
 from tests.fusion.simulated import calibration
-from tests.fusion.synchronisation.clock_takes import at_given_clocks, stepped_tracks, tracks
+from tests.fusion.synchronisation.clock_takes import at_given_clocks, stepped_tracks, tracks, two_people
 from tests.fusion.synchronisation.test_clock_adjustment import given
 
 NONE = np.full(3, np.nan)
@@ -44,6 +44,13 @@ def test_a_large_offset_is_used_when_it_was_found_twice(late: int) -> None:
     assert np.isfinite(second.sd_s).tolist() == (np.arange(3) == late).tolist()
     sure = replace(one, unsure=np.zeros(3, bool))
     assert twice(sure).offset_s.tolist() == [0, 0, 0]
+
+
+def test_an_offset_is_found_from_several_people() -> None:
+    one = replace(task(two_people(calibration(3), np.array([0.0, 0.0, -0.7]))), several=True)
+    np.testing.assert_allclose(twice(one).offset_s, [0.0, 0.0, -0.7], atol=0.03)
+    none = replace(task(two_people(calibration(3), np.zeros(3))), several=True)
+    assert twice(none).offset_s.tolist() == [0, 0, 0]
 
 
 def test_a_rhythm_and_a_short_take_are_not_used() -> None:
