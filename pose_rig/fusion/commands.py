@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 
 from pose_rig.config import HEIGHT_RANGE_M
-from pose_rig.fusion.calibration.floor import with_zero_at
+from pose_rig.fusion.calibration.floor import origin_below
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.wire.messages import Command
 
 NO_FLOOR = "The floor was not set: that needs solved cameras, and a person they detect."
 NO_HEIGHT = "The body height was not set: {!r} is not a number from {:g} to {:g} m."
+NO_PERSON = "The body height was not set: there is no person {}."
 MAX_SHOWN = 20  # characters of a value that is refused
 
 
@@ -17,7 +18,7 @@ def apply(command: Command, estimator: Estimator) -> str:
     if command.name == "re-solve":
         estimator.restart_with(None)
     elif command.name == "height":
-        return _set_height(command.value, estimator)
+        return _set_height(command.value, command.person, estimator)
     elif command.name == "floor":
         return _set_floor(estimator)
     return ""
@@ -30,14 +31,16 @@ def apply_all(commands: Sequence[Command], estimator: Estimator, reject: Callabl
             reject(reason)
 
 
-def _set_height(text: str, estimator: Estimator) -> str:
+def _set_height(text: str, person: int, estimator: Estimator) -> str:
     try:
         height_m = float(text)
     except ValueError:
         height_m = float("nan")
     if not HEIGHT_RANGE_M[0] <= height_m <= HEIGHT_RANGE_M[1]:
         return NO_HEIGHT.format(text[:MAX_SHOWN], *HEIGHT_RANGE_M)
-    estimator.set_height(height_m)
+    if person >= estimator.most_people:
+        return NO_PERSON.format(person + 1)
+    estimator.set_height(height_m, person)
     return ""
 
 
@@ -45,5 +48,5 @@ def _set_floor(estimator: Estimator) -> str:
     solution, pose = estimator.solution, estimator.evidence.pose
     if solution is None or pose is None:
         return NO_FLOOR
-    estimator.restart_with(with_zero_at(solution, pose.joints, estimator.height_m))
+    estimator.move_origin(origin_below(pose.joints, estimator.height_m))
     return ""

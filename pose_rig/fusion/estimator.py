@@ -3,7 +3,7 @@
 Axes: V views.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.config import ASSUMED_HEIGHT_M, Config
+from pose_rig.fusion.calibration.bundle.segments import body_height
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
 from pose_rig.fusion.camera_inputs import CameraInputs
@@ -35,7 +36,7 @@ from pose_rig.fusion.rig.camera_clocks import CameraClocks, recorded_clocks
 from pose_rig.fusion.rig.camera_properties import CameraProperties
 from pose_rig.fusion.rig.rig import Rig
 from pose_rig.fusion.rig.rig_view import RigView
-from pose_rig.fusion.rig.setup import setup_of
+from pose_rig.fusion.rig.setup import given_heights_m, setup_of
 from pose_rig.fusion.rig.solved_rig import SolvedRig
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_adjustment import AdjustedClocks, adjust_clocks
@@ -78,6 +79,7 @@ class Estimator:
         left_out: (V,) cameras whose detections are not used, neither for the rig nor for poses.
         evidence: Of the last time step, of the person that most views show.
         others: Poses of further people than the first at the last time step, in the order of their identities.
+        heights_m: Body heights that the user gave, by person.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Estimator:
     ) -> None:
         self._config, self._engine, self._background = config, engine, background or BackgroundCompute()
         self._fixed = fixed
+        self.heights_m = given_heights_m(config)
         self.clocks = CameraClocks.unchecked(len(config.camera))
         self.left_out = np.zeros(len(config.camera), bool)
         self.evidence = Evidence(None, None)
@@ -113,7 +116,7 @@ class Estimator:
                 discarded; False where their clocks, or cameras that are not solved well yet, may be the cause.
         """
         self._cameras = CameraProperties(self._config.camera)
-        self._rig = Rig(setup_of(self._config, self._fixed), self._engine, self._background)
+        self._rig = Rig(setup_of(self._config, self._fixed, self.heights_m), self._engine, self._background)
         self._rig.poses.intrinsics = self._cameras.intrinsics
         self._rig.unchecked[:] = not may_move
         self._people = People(self._config)
@@ -125,11 +128,28 @@ class Estimator:
         )
         self._published_clocks = self.clocks
 
-    def set_height(self, height_m: float) -> None:
-        """Uses another body height; solved cameras are scaled."""
-        scale, solution = height_m / self.height_m, self._rig.poses.solution
-        self._config = structs.replace(self._config, height_m=height_m)
-        self.restart_with(None if solution is None else solution.transformed(np.eye(3), np.zeros(3), scale))
+    def set_height(self, height_m: float, person: int = 0) -> None:
+        """Uses another body height of a person; solved cameras are scaled so that given heights fit in the mean."""
+        before_m, self.heights_m = self.height_m, self.heights_m | {person: height_m}
+        if person == 0:
+            self._config = structs.replace(self._config, height_m=height_m)
+        scale = _scale_to(self.heights_m, self.solution) if self.may_show_several else height_m / before_m
+        self._transform(np.zeros(3), scale)
+
+    def move_origin(self, origin: Floats) -> None:
+        """Moves the origin of the solved rig to a point (3,) m."""
+        self._transform(origin, 1.0)
+
+    def _transform(self, origin: Floats, scale: float) -> None:
+        """Continues with solved cameras in another frame, ``x_new = scale (x_old − origin)``; learning starts again."""
+        solution, people = self.solution, self._people
+        if solution is None:
+            self.restart_with(None)
+        else:
+            self.restart_with(solution.transformed(np.eye(3), origin, scale))
+            if self.may_show_several and self._rig.poses.recorded is None:
+                people.transform(self._config, origin, scale)
+                self._people = people
 
     def restart_with(self, solution: RigSolution | None) -> None:
         """Restarts with solved cameras, in whichever frame; None = from scratch, also without those of an earlier run.
@@ -161,6 +181,16 @@ class Estimator:
     def height_assumed(self) -> bool:
         """Whether that is the default, for the user gave none."""
         return self._config.height_m is None
+
+    def height_of(self, person: int) -> tuple[float, bool]:
+        """Returns the body height of a person, m, and whether it is assumed, then as tall as the first person."""
+        height_m = self.heights_m.get(person)
+        return (self.height_m, True) if height_m is None else (height_m, False)
+
+    @property
+    def most_people(self) -> int:
+        """How many people there may be, or have been."""
+        return max(self._config.people, self._people.count)
 
     def track(self, view: int, samples: Sequence[Sample]) -> CameraTrack:
         """Returns the detections of a camera in its frames, each lifted by itself."""
@@ -456,6 +486,13 @@ class Estimator:
         """Uses the recorded cameras, bones and clocks from now on."""
         self._rig.poses.follow(state)
         self.clocks = recorded_clocks(state, [camera.name for camera in self._config.camera])
+
+
+def _scale_to(heights_m: Mapping[int, float], solution: RigSolution | None) -> float:
+    """Returns the factor of a solved rig by which people are as tall as given, by person, in the mean."""
+    bones = {} if solution is None else {person: solution.bones_of(person) for person in heights_m}
+    ratios = [body_height(own) / heights_m[person] for person, own in bones.items() if own is not None]
+    return 1 / float(np.mean(ratios)) if ratios else 1.0
 
 
 def _best_seen(steps: Sequence[PersonStep]) -> PersonStep:

@@ -39,8 +39,8 @@ class Endpoint(Protocol):
 class PosesWriter(Protocol):
     """Writes the poses file of a run."""
 
-    def set_height(self, height_m: float) -> None:
-        """Sets the body height of the poses to come, which the user gave during the run."""
+    def set_height(self, height_m: float, person: int = 0) -> None:
+        """Sets the body height of the poses to come of a person, which the user gave during the run."""
 
     def add(self, pose: PoseEstimate, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]) -> None:
         """Adds a pose and the detections of each view; those of further people follow with the same time."""
@@ -98,7 +98,7 @@ class FusionOutput:
         self._camera_health: dict[str, Health] = {}
         self._next_index = 0
         self.exact, self.in_first_pass = True, False
-        self._height_m = estimator.height_m
+        self._heights_m = estimator.heights_m
         self._newest_ns = 0  # time of the last pose
         self._rejected = self._skipped = 0  # messages; time steps
         self._reported_s = 0.0
@@ -162,9 +162,9 @@ class FusionOutput:
         self._publisher.set_time(step.t_ns)
         for result in self._estimator.background_results():
             self._publisher.record(result)
-        height_m = self._estimator.height_m
         poses = [step.pose, *step.others]
-        messages = [pose_message(pose, self._next_index, age_ns, *self._height(pose.person)) for pose in poses]
+        height_of = self._estimator.height_of
+        messages = [pose_message(pose, self._next_index, age_ns, *height_of(pose.person)) for pose in poses]
         for message in messages:
             self._publisher.send(message)
         for pose in poses:
@@ -173,9 +173,10 @@ class FusionOutput:
         if self._estimator.rig_changed():  # at once, so that a recording has each rig with the poses made with it
             self._publisher.send(self._rig_state())
         if self._file is not None:
-            if height_m != self._height_m:
-                self._height_m = height_m
-                self._file.set_height(height_m)
+            for person, height_m in self._estimator.heights_m.items():
+                if height_m != self._heights_m.get(person):
+                    self._file.set_height(height_m, person)
+            self._heights_m = self._estimator.heights_m
             for pose in poses:
                 self._file.add(pose, step.samples, self._estimator.landmarks)
         stages_ns = {"sync": step.sync_ns, "fuse": step.estimate_ns, "send": time.perf_counter_ns() - started_ns}
@@ -221,13 +222,6 @@ class FusionOutput:
             for health in self._camera_health.values():  # subscribers may have missed the last one; a recording has it
                 self._publisher.publish(health)
             self._publisher.send(self._health("ended"))
-
-    def _height(self, person: int) -> tuple[float, bool]:
-        """Returns the body height of a person and whether it is assumed; if not given, the one that sets the scale."""
-        given = self._config.other_heights_m
-        if 0 < person <= len(given):
-            return given[person - 1], False
-        return self._estimator.height_m, self._estimator.height_assumed
 
     def _age_ns(self, step: TimeStep) -> int:
         """Returns the time from capture to now; for files, the time that the pose took."""

@@ -186,9 +186,9 @@ class WebWorker:
 
     def _run_command(self, request: CommandRequest) -> str:
         """Publishes a command; returns why it cannot be, or an empty text."""
-        fields = {"t_ns": time.monotonic_ns(), "number": request.id, "name": request.name, "value": request.text()}
+        fields = {"number": request.id, "name": request.name, "value": request.text(), "person": request.person}
         try:
-            self._sender.send(msgspec.convert(fields, Command))
+            self._sender.send(msgspec.convert({"t_ns": time.monotonic_ns(), **fields}, Command))
         except (msgspec.ValidationError, MessageError):
             return "There is no such command."
         return ""

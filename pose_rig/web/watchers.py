@@ -27,11 +27,12 @@ class WatchRequest(msgspec.Struct, tag_field="type", tag="watch", frozen=True):
 
 
 class CommandRequest(msgspec.Struct, tag_field="type", tag="command", frozen=True):
-    """A button of the page: its name, its value, and the number that the answer repeats."""
+    """A button of the page: its name, its value, the person it is for, and the number that the answer repeats."""
 
     id: int
     name: str
     value: float | Annotated[str, msgspec.Meta(max_length=MAX_VALUE_CHARACTERS)] | None = None
+    person: int = 0
 
     def text(self) -> str:
         """Returns the value as text, empty without one."""

@@ -358,6 +358,7 @@ class Command(Message, frozen=True, kw_only=True, eq=False):
             below the standing person; ``height``: set the body height; ``re-solve``: estimate the cameras from scratch;
             ``stop``: end the run.
         value: Of ``height``: m, as text; else empty.
+        person: Of ``height``: identity of the person.
     """
 
     TOPIC: ClassVar[str] = "command"
@@ -366,3 +367,4 @@ class Command(Message, frozen=True, kw_only=True, eq=False):
     number: Count
     name: CommandName
     value: str = ""
+    person: Count = 0

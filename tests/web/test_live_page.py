@@ -102,6 +102,15 @@ def test_every_person_has_a_figure_in_a_colour_of_their_own(tab: Tab, rig: PageS
         THUMBNAIL + " let second = 0; for (let i = 0; i < data.length; i += 4)"
         " second += data[i] < 160 && data[i + 1] < 200 && data[i + 2] > 230; return second > 20; })()"
     )
+    click(tab, "set-height")
+    assert tab.run("[...document.getElementById('height-person').options].map((one) => one.text).join()") == (
+        "Person 1,Person 2"
+    )
+    tab.run("document.getElementById('height-person').value = '1'")
+    tab.run("document.getElementById('height-value').value = '1.6'")
+    click(tab, "height-set")
+    until(lambda: rig.seen.messages[-1].get("name") == "height")
+    assert (rig.seen.messages[-1]["value"], rig.seen.messages[-1]["person"]) == (1.6, 1)
     rig.tracking = 0
     tab.wait("document.getElementById('people').innerText.includes('lost')")
     tab.wait("!document.getElementById('tracking').hidden")

@@ -80,7 +80,7 @@ def test_commands_need_the_control_token(tmp_path: Path) -> None:
             assert (answer["to"], answer["ok"]) == (3, False)
         async with opened(rig, rig.job.tokens.control) as page:
             assert (await page.until("hello"))["control"] is True
-            await page.send(type="command", id=4, name="height", value=1.82)
+            await page.send(type="command", id=4, name="height", value=1.82, person=1)
             assert await page.until("answer") == {"type": "answer", "to": 4, "ok": True, "text": "sent"}
             await page.send(type="command", id=5, name="format-disk", value=None)
             assert (await page.until("answer"))["ok"] is False
@@ -89,7 +89,7 @@ def test_commands_need_the_control_token(tmp_path: Path) -> None:
         run_async(check(rig))
         command = rig.until(lambda message: isinstance(message, Command))
         assert isinstance(command, Command)
-        assert (command.name, command.value, command.number) == ("height", "1.82", 4)
+        assert (command.name, command.value, command.number, command.person) == ("height", "1.82", 4, 1)
         assert not any(isinstance(message, Command) and message.name == "stop" for message in rig.received)
 
 

@@ -12,7 +12,7 @@ Rooms are those of `benchmarks.accuracy.people`. Their cameras stamp frames late
 
 *Found* is the time from which on all offsets, relative to the first camera, are right to 30 ms; for a step from the
 step on. Errors are those at the end. PA is the mean error of the poses, of seconds 12 to 20 of a live run, each after a
-similarity and compared with the person whom it resembles most, over that of the same room with one clock that is not
+similarity and compared with the person that it resembles most, over that of the same room with one clock that is not
 checked; *poses* is their number, over that of the true people.
 """
 
@@ -48,7 +48,7 @@ from pose_rig.fusion.two_passes import TwoPasses
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
 from pose_rig.simulation.motion import Clip
 from pose_rig.simulation.people import detect_people
-from pose_rig.wire.messages import Message
+from pose_rig.wire.messages import Health, Keypoints2D, Message
 
 KINDS = ("webcams", "one late", "step", "one clock", "files")
 LATE_S = (0.2, 1.0)
@@ -118,7 +118,7 @@ def arrivals_of(room: Room, late: Lateness) -> list[tuple[int, Message]]:
     rng, found = np.random.default_rng(room.seed), []
     for view in range(len(room.cameras.focal_px)):
         phase = float(rng.uniform(0, 1))
-        times_s = (np.arange(len(room.joints) - 1) + phase) / FPS
+        times_s = np.asarray((np.arange(len(room.joints) - 1) + phase) / FPS, float)
         one = room.cameras.each(lambda values, view=view: values[view : view + 1])  # type: ignore[misc]
         take = detect_people(_true_people(room, times_s), one, FPS, room.seed + view, room.bias)
         found += camera_arrivals(view, phase, one, take.xy_px[0], take.score[0], late, rng)
@@ -153,7 +153,9 @@ def _two_passes(
     with ExitStack() as stack:
         sources, files = ([stack.enter_context(closing(MessageFile())) for _ in names] for _ in range(2))
         for _, message in arrivals_of(room, late):
-            sources[names.index(message.camera if hasattr(message, "camera") else message.worker)].add(message)
+            if isinstance(message, (Health, Keypoints2D)):
+                name = message.worker if isinstance(message, Health) else message.camera
+                sources[names.index(name)].add(message)
         for source in sources:
             source.rewind()
         passes = TwoPasses(names, files, estimator, Silent(), Event())

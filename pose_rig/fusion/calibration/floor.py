@@ -80,14 +80,13 @@ def _heights_m(found: RigSolution, height_m: float) -> float | Floats:
     return np.array([heights_m.get(person, height_m) for person in found.pose_person.tolist()])
 
 
-def with_zero_at(found: RigSolution, joints: Floats, height_m: float) -> RigSolution:
-    """Returns a rig with the same axes, its origin on the floor below a standing person.
+def origin_below(joints: Floats, height_m: float) -> Floats:
+    """Returns the point (3,) m on the floor below a standing person.
 
     Args:
-        found: In the room frame.
-        joints: (J,3) m, of the person.
+        joints: (J,3) m, of the person, in the room frame.
         height_m: Body height, for the height of the ankles.
     """
     level = float(joints[_ANKLES, 1].min()) - ANKLE_HEIGHT * height_m
     pelvis = joints[INDEX["pelvis"]]
-    return found.transformed(np.eye(3), np.array([pelvis[0], level, pelvis[2]]))
+    return np.array([pelvis[0], level, pelvis[2]])

@@ -69,11 +69,11 @@ class SolveTask:
         focal_given: (V,) whether the focal length comes from the configuration.
         camera_from_rig: (V,3,3) from rotation averaging, or of the current rig; defines the frame.
         known: (V,) views with a known rotation.
-        height_m: Body height of person 0, the first.
+        height_m: Body height of person 0, the first; None = unknown.
         current: The current rig, the only initial state if it covers all views.
         placed: Views of the current rig that were placed by resection since it was solved. The others define its frame;
             these keep their focal lengths.
-        other_heights_m: Body heights of persons 1, 2, …; those of all further ones are unknown.
+        other_heights_m: Body heights of persons 1, 2, …, None = unknown; those of all further ones are unknown.
     """
 
     keyframes: Sequence[Keyframe]
@@ -81,10 +81,10 @@ class SolveTask:
     focal_given: NDArray[np.bool_]
     camera_from_rig: Floats
     known: NDArray[np.bool_]
-    height_m: float
+    height_m: float | None
     current: Calibration | None = None
     placed: tuple[int, ...] = ()
-    other_heights_m: Sequence[float] = ()
+    other_heights_m: Sequence[float | None] = ()
 
     def known_height_m(self, person: int) -> float | None:
         """Returns the body height of a person, None if it is unknown."""

@@ -4,7 +4,7 @@ Axes: L segment lengths, P points (`segments.POINTS`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.people.appearance import Appearance
@@ -42,9 +42,9 @@ class Identities:
         self._left: dict[int, Left] = {}  # those whose bones were measured
 
     @property
-    def several(self) -> bool:
-        """Whether there has been more than one person."""
-        return self._next > 1
+    def count(self) -> int:
+        """How many there have been."""
+        return self._next
 
     def next(self) -> int:
         """Returns a new identity."""
@@ -56,6 +56,17 @@ class Identities:
         if person.identity is not None and person.measured_bones_m is not None:
             place, t_ns = person.expected(person.seen_ns), person.seen_ns
             self._left[person.identity] = Left(person.measured_bones_m, person.appearance, place, t_ns)
+
+    def transform(self, origin: Floats, scale: float) -> None:
+        """Continues in another frame of the rig: ``x_new = scale (x_old − origin)``."""
+        self._left = {
+            who: replace(
+                left,
+                bones_m=scale * left.bones_m,
+                place=None if left.place is None else scale * (left.place - origin),
+            )
+            for who, left in self._left.items()
+        }
 
     def of(self, person: TrackedPerson, present: Sequence[TrackedPerson] = ()) -> int | None:
         """Returns the identity of a new person; None while their bones are to be measured first.

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.arrays import Floats
 from pose_rig.config import Config
 from pose_rig.fusion.calibration.bundle.segments import JOINTS_FROM_POINTS, body_height
 from pose_rig.fusion.calibration.cameras import Calibration
@@ -69,6 +70,24 @@ class People:
     def are_several(self) -> bool:
         """Whether more than one person is, or was, in view."""
         return self._config.people > 1 and (self._were_several or len(self._people) > 1 or self._rough.known)
+
+    @property
+    def count(self) -> int:
+        """How many people there have been."""
+        return self._identities.count
+
+    def transform(self, config: Config, origin: Floats, scale: float) -> None:
+        """Continues with the same people in another frame of the solved rig: ``x_new = scale (x_old − origin)``.
+
+        Args:
+            config: From now on.
+            origin: (3,) m, in the frame so far.
+            scale: As above.
+        """
+        self._config = config
+        self._identities.transform(origin, scale)
+        for person in [*self._people, *self._new]:
+            person.transform(config, origin, scale)
 
     @property
     def first(self) -> PersonTracker:
@@ -236,7 +255,7 @@ class People:
     def _is_return(self, observation: Observation) -> bool:
         """Whether all people have left, and who returns is not known yet: they are new until they are recognised."""
         last, t_ns = self._people[0], observation.t_ns
-        gone = self._identities.several and len(self._people) == 1 and last.lost_s(t_ns) > LEAVES_AFTER_S
+        gone = self._identities.count > 1 and len(self._people) == 1 and last.lost_s(t_ns) > LEAVES_AFTER_S
         if not gone or not len(observation.view):
             self._returned_ns = None
         elif self._returned_ns is None:

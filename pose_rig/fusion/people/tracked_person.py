@@ -126,6 +126,15 @@ class TrackedPerson:
         self._found = points
         self.seen_ns = self.well_seen_ns = t_ns
 
+    def transform(self, config: Config, origin: Floats, scale: float) -> None:
+        """Continues in another frame of the solved rig; arguments as in `People.transform`."""
+        place = self.expected(self.seen_ns)
+        self.tracker = PersonTracker(config)
+        self._found = None if place is None else scale * (place - origin)
+        if scale != 1.0:
+            measured = self.bones_m if self.measured_bones_m is None else self.measured_bones_m
+            self.bones_m, self._bones = None if measured is None else scale * measured, BoneLengths()
+
     def bones(self, solution: RigSolution) -> Floats:
         """Returns (L,) m the segment lengths with which the person is fitted: solved, or else measured, or average.
 

@@ -117,7 +117,7 @@ class CameraPoses:
             setup.given,
             rotation,
             self.known,
-            setup.height_m,
+            setup.scale_height_m,
             cameras,
             placed,
             setup.other_heights_m,
@@ -128,7 +128,8 @@ class CameraPoses:
         setup, up = self._setup, np.array([0.0, 1.0, 0.0])
         sideways = None if self.solved is not None or self.rotations is None else self.rotations.person_up
         person_up = up if sideways is None else sideways
-        height_m = setup.height_m if found.person == 0 else body_height(found.bone_length_m)
+        known_m = setup.scale_height_m if found.person == 0 else None
+        height_m = body_height(found.bone_length_m) if known_m is None else known_m
         if reason := rejection_reason(found, setup.names, person_up, height_m):
             return reason
         if self.solved is not None:

@@ -1,6 +1,6 @@
 """What is known of a rig before its first frame."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +28,7 @@ class Setup:
         height_m: Body height of the first person, height_given: whether the user gave it.
         earlier: The solved rig of an earlier run, used if the first keyframes agree with it.
         fixed: A solved rig that is used from the start and kept.
-        other_heights_m: Body heights of further people, in the order in which they appear.
+        other_heights_m: Body heights of persons 1, 2, …, None = not given.
         several_people: Whether more than one person may be tracked, so that identities are known.
     """
 
@@ -40,25 +40,44 @@ class Setup:
     height_given: bool = False
     earlier: RigSolution | None = None
     fixed: RigSolution | None = None
-    other_heights_m: Sequence[float] = ()
+    other_heights_m: Sequence[float | None] = ()
     several_people: bool = False
 
+    @property
+    def scale_height_m(self) -> float | None:
+        """Body height of the first person where it sets the scale; None = not given, but that of another one is."""
+        others = any(height_m is not None for height_m in self.other_heights_m)
+        return self.height_m if self.height_given or not others else None
 
-def setup_of(config: Config, fixed: RigSolution | None) -> Setup:
-    """Returns what a configuration contains; ``fixed`` as in `Setup`."""
-    cameras, height_m = config.camera, config.height_m or ASSUMED_HEIGHT_M
+
+def setup_of(config: Config, fixed: RigSolution | None, heights_m: Mapping[int, float] | None = None) -> Setup:
+    """Returns what a configuration contains.
+
+    Args:
+        config: The configuration.
+        fixed: As in `Setup`.
+        heights_m: Body heights by person that hold instead of those of the configuration; None = there are none.
+    """
+    heights_m = given_heights_m(config) if heights_m is None else heights_m
+    cameras, height_m = config.camera, heights_m.get(0, ASSUMED_HEIGHT_M)
     return Setup(
         names=tuple(camera.name for camera in cameras),
         given=np.array([camera.focal_px is not None for camera in cameras]),
         moving=np.array([camera.moving for camera in cameras]),
         mirror=tuple(camera.mirror for camera in cameras),
         height_m=height_m,
-        height_given=config.height_m is not None,
+        height_given=0 in heights_m,
         earlier=earlier_solution(cameras, height_m),
         fixed=fixed,
-        other_heights_m=config.other_heights_m,
+        other_heights_m=[heights_m.get(person) for person in range(1, 1 + max(heights_m, default=0))],
         several_people=config.people > 1,
     )
+
+
+def given_heights_m(config: Config) -> dict[int, float]:
+    """Returns the body heights that a configuration gives, by person."""
+    first = {} if config.height_m is None else {0: config.height_m}
+    return first | dict(enumerate(config.other_heights_m, 1))
 
 
 def earlier_solution(cameras: Sequence[CameraConfig], height_m: float) -> RigSolution | None:

@@ -40,7 +40,7 @@ def search_offset(
         track: What the camera detected.
         sure: (V,) cameras whose clocks are known.
         view: The camera, not one of these.
-        several: Whether it may show several people; any of them may be the one whom the others show most.
+        several: Whether it may show several people; any of them may be the one that the others show most.
     """
     room = _joints_in_room(task, np.flatnonzero(sure))
     people = people_in_view(track) if several else [main_person(track)]

@@ -1,7 +1,6 @@
 """Signals of people's movement that do not depend on the view, for comparing the clocks of cameras.
 
-Those of several people are summed: who is who in another camera, and whether a person is missed now and then, does not
-matter then.
+Those of several people are summed: a sum needs no identities, and changes little where a person is missed now and then.
 
 Axes: C detections, S samples at `RATE_HZ`, B limb bones, K = 3·B + 2 channels, J = 17 joints.
 """
@@ -70,7 +69,7 @@ class MovementSignals:
 
 
 def movement_signals(track: CameraTrack, *, several: bool = False) -> MovementSignals:
-    """Returns the signals of the main person of a camera, or the sum of those of all whom it shows.
+    """Returns the signals of the main person of a camera, or the sum of those of all people it shows.
 
     Per limb bone: the square root of its angular speed in the axes of the body, its vertical rate, and the square root
     of the speed of its end in the image, relative to the pelvis and in person sizes. Then the rate at which the body

@@ -1,6 +1,6 @@
 """Distances of the detections of one camera to the epipolar lines of those of the others, at other lags of its clock.
 
-Of several people, who is who in another camera is not known at another lag: each is compared with whom they fit best.
+At another lag, identities are not known: each person is compared with the one that fits best in another view.
 
 Axes: T times, V views, P points (`segments.POINTS`), L lags.
 """
@@ -135,7 +135,7 @@ def _distances(xy: Floats, visible: NDArray[np.bool_], line: Floats, line_known:
 
 
 def _nearest(people: Sequence[Floats]) -> Floats:
-    """Returns the distances (L,T,P) to the one of several people to whom they are smallest."""
+    """Returns the distances (L,T,P) to the nearest of several people."""
     best = people[0]
     if len(people) > 1:
         least = medians(best, MIN_POINTS)

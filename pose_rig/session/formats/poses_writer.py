@@ -232,8 +232,9 @@ def _arrays(
 
 
 def _heights(header: RowHeader, person: NDArray[np.integer]) -> dict[int, tuple[float, bool]]:
-    """Returns the body height of each person of rows (T,), and whether it is assumed; if not given, the first one's."""
-    heights = dict.fromkeys(np.unique(person).tolist(), (header.height_m, header.height_assumed))
+    """Returns the body height of each person of rows (T,), and whether it is assumed, then the first one's."""
+    heights = dict.fromkeys(np.unique(person).tolist(), (header.height_m, True))
+    heights |= {0: (header.height_m, header.height_assumed)} if 0 in heights else {}
     return heights | {one: (height_m, False) for one, height_m in header.further_heights_m.items()}
 
 

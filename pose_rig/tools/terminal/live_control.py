@@ -23,6 +23,7 @@ DONE: dict[CommandName, str] = {
     "re-solve": "The cameras are estimated from scratch.",
     "stop": "Stopped on the live page.",
 }
+HEIGHT_OF = "The body height of person {} is set to {} m."
 
 
 class LiveControl:
@@ -65,6 +66,8 @@ class LiveControl:
             return self._stop_recording(command, self._fusion)
         else:
             self._fusion.send(command)
+        if command.name == "height" and self._plan.config.people > 1:
+            return HEIGHT_OF.format(command.person + 1, command.value[:8])
         return DONE[command.name].format(command.value[:8])
 
     def mark(self, t_ns: int, elapsed_s: float) -> str:

@@ -144,7 +144,8 @@ def save_rig(status: RunStatus, rig_file: RigFile | None) -> Path | None:
     solved = status.telemetry.solved
     if rig_file is None or solved is None or not rig_file.writable:
         return None
-    rig_file.save(msgspec.structs.replace(status.config, height_m=status.height_m), solved)
+    heights = {"height_m": status.height_m, "other_heights_m": status.other_heights_m if status.height_m else ()}
+    rig_file.save(msgspec.structs.replace(status.config, **heights), solved)
     return Path(status.config.rig)
 
 

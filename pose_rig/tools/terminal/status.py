@@ -113,11 +113,25 @@ class RunStatus:
             return self.config.height_m
         return None if pose.height_assumed else pose.height_m
 
+    @property
+    def other_heights_m(self) -> tuple[float, ...]:
+        """Heights of further people that the user gave, up to the first whose height is not given."""
+        given: list[float] = []
+        for person in range(1, self.config.people):
+            pose = self.telemetry.people.newest(person)
+            height_m = dict(enumerate(self.config.other_heights_m, 1)).get(person)
+            if pose is not None and not pose.height_assumed:
+                height_m = pose.height_m
+            if height_m is None:
+                break
+            given.append(height_m)
+        return tuple(given)
+
     def height(self) -> str:
         """Returns the body height that sets the scale."""
         if self.height_m is None:
             return f"height {ASSUMED_HEIGHT_M:.2f} m assumed (give --height for true metres)"
-        others = "".join(f", {height_m:.2f}" for height_m in self.config.other_heights_m)
+        others = "".join(f", {height_m:.2f}" for height_m in self.other_heights_m)
         return f"height{'s' if others else ''} {self.height_m:.2f}{others} m"
 
     def provider(self) -> str:

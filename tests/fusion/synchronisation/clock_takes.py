@@ -121,7 +121,7 @@ def two_people(cameras: Calibration, offset_s: Floats, seconds: float = 12.0) ->
         one = takes[view]
         kept = np.flatnonzero(one.t_ns // 1_500_000_000 % 2)  # not those of 1.5 s, of 3 s each
         takes[view] = CameraTrack(*(getattr(one, name)[kept] for name in CameraTrack.__slots__))
-    return together(*pair, swapped_s=0.7)
+    return together(pair[0], pair[1], swapped_s=0.7)
 
 
 def stepped(before: list[CameraTrack], after: list[CameraTrack], change_s: Floats, at_s: float) -> list[CameraTrack]:

@@ -33,11 +33,11 @@ def running(people: int, *poses: Pose3D, heights_m: tuple[float, ...] = ()) -> R
 
 
 def test_a_table_shows_each_person() -> None:
-    status = running(2, pose(0, 0, height_m=1.82), pose(0, 1, tracking=0), heights_m=(1.82, 1.65))
+    status = running(2, pose(0, 0, height_m=1.82), pose(0, 1, tracking=0, height_m=1.65), heights_m=(1.82, 1.65))
     lines = shown(status).splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("person 1"))
     assert lines[first].startswith("person 1: tracked   height 1.82 m   17 of 17 joints   at ")
-    assert lines[first + 1].rstrip() == "person 2: lost   height 1.70 m"
+    assert lines[first + 1].rstrip() == "person 2: lost   height 1.65 m"
     assert "heights 1.82, 1.65 m" in lines[-1]
     assert status.mode() == "solved, 1 person"
     status.telemetry.update(pose(1, 0, tracking=0))

@@ -12,6 +12,7 @@ export class Controls {
   #recording = false;
   #next = 1;
   #pending = new Map(); // id -> {name, button, timer}
+  #people = []; // who is in view, by number from 0
 
   /**
    * @param {(message: object) => boolean} send Sends to the rig; false if there is no connection.
@@ -64,9 +65,14 @@ export class Controls {
     this.#log(text || `${name}: ${ok ? "done" : "refused"}.`, !ok);
   }
 
-  #command(name, button, value = null) {
+  /** Takes the people of a frame, whose heights can be set; null where one person is tracked. */
+  people(people) {
+    this.#people = (people ?? []).map(({ person }) => person);
+  }
+
+  #command(name, button, value = null, person = 0) {
     const id = this.#next++;
-    if (!this.#send({ type: "command", id, name, value })) return this.#log("No connection to the rig: nothing was sent.", true);
+    if (!this.#send({ type: "command", id, name, value, person })) return this.#log("No connection to the rig: nothing was sent.", true);
     if (button) button.setAttribute("aria-busy", "true");
     const timer = setTimeout(() => {
       this.#settle(id);
@@ -85,12 +91,15 @@ export class Controls {
 
   #askHeight() {
     const dialog = document.getElementById("height-dialog"), field = document.getElementById("height-value");
-    const error = document.getElementById("height-error");
+    const error = document.getElementById("height-error"), whose = document.getElementById("height-person");
     error.textContent = "";
+    document.getElementById("height-whose").hidden = this.#people.length < 2;
+    const people = this.#people.length < 2 ? [0] : this.#people; // the first one sets the scale
+    whose.replaceChildren(...people.map((person) => new Option(`Person ${person + 1}`, person)));
     dialog.querySelector("form").onsubmit = (event) => {
       if (event.submitter?.value !== "set") return;
       const height_m = metres(field.value);
-      if (height_m) return this.#command("height", document.getElementById("set-height"), height_m);
+      if (height_m) return this.#command("height", document.getElementById("set-height"), height_m, Number(whose.value));
       event.preventDefault();
       error.textContent = "Enter a height between 0.5 and 2.5 m, such as 1.75.";
       field.focus();

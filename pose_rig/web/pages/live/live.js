@@ -156,6 +156,7 @@ function show(frame, now) {
   first = frame.person ?? 0;
   figures.update(everyone);
   people.show(frame.people, schema.people);
+  controls.people(frame.people);
   if (trails.group.visible) trails.update(frame);
   if (avatar.loaded) avatar.update(frame, now);
   headline.mode(frame.mode);
