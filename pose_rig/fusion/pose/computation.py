@@ -2,8 +2,9 @@
 
 A time step is a generator: it yields each expensive computation (a run of the graph, the fit of a pose) and is sent its
 result. A live rig computes each at once (`alone`). Where several time steps do not depend on each other, as those of
-different stretches of a recording, the same generators run side by side, and what they wait for is computed in one
-batch (`together`).
+different stretches of a recording or of different people, the same generators run side by side, and what they wait for
+is computed in one batch (`together`). So that the batches are large, those that wait for a later stage wait until all
+others have come there.
 """
 
 from collections import defaultdict
@@ -19,6 +20,10 @@ T = TypeVar("T")
 
 class Computation(Protocol):
     """One computation that a time step waits for."""
+
+    @property
+    def stage(self) -> int:
+        """Where it is in a time step: none of an earlier stage follows it."""
 
     @property
     def kind(self) -> Hashable:
@@ -56,20 +61,28 @@ def together(steps: Sequence[Computations[T]]) -> list[T]:
     A numeric error in one of them is raised in that one.
     """
     results: dict[int, T] = {}
+    waiting: dict[int, Computation] = {}
     answers: dict[int, Any] = dict.fromkeys(range(len(steps)))
     while answers:
-        waiting: dict[Hashable, list[tuple[int, Computation]]] = defaultdict(list)
         for index, answer in answers.items():
             try:
-                wanted = _resumed(steps[index], answer)
+                waiting[index] = _resumed(steps[index], answer)
             except StopIteration as end:
                 results[index] = end.value
-            else:
-                waiting[wanted.kind].append((index, wanted))
         answers = {}
-        for group in waiting.values():
-            answers.update(zip((index for index, _ in group), _results([wanted for _, wanted in group]), strict=True))
+        for group in _next(waiting):
+            answers.update(zip(group, _results([waiting.pop(index) for index in group]), strict=True))
     return [results[index] for index in range(len(steps))]
+
+
+def _next(waiting: dict[int, Computation]) -> list[list[int]]:
+    """Returns the indices of the computations of the earliest stage, those of one kind together."""
+    groups: dict[Hashable, list[int]] = defaultdict(list)
+    stage = min((wanted.stage for wanted in waiting.values()), default=0)
+    for index in sorted(waiting):
+        if waiting[index].stage == stage:
+            groups[waiting[index].kind].append(index)
+    return list(groups.values())
 
 
 def _resumed(step: Computations[Any], answer: Any) -> Computation:

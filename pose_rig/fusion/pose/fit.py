@@ -7,6 +7,7 @@ Axes: N poses, V views, P points (`segments.POINTS`).
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -87,6 +88,7 @@ class PoseFit:
     shape: Floats
     prior: TemporalPrior | None = None
     initial: Floats | None = None
+    stage: ClassVar[int] = 2
 
     @property
     def kind(self) -> Hashable:

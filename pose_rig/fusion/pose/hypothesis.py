@@ -5,6 +5,8 @@ Axes: H hypotheses, V views, C candidates, J joints.
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +31,7 @@ class RotationPrior:
     sd: Floats
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Hypothesis:
     """An assignment of candidates to the tracked person.
 
@@ -45,22 +47,27 @@ class Hypothesis:
     out: GraphOutput
     switched: bool = False
 
-    @property
+    @cached_property
     def present(self) -> NDArray[np.bool_]:
         """(V,) views with a candidate assigned."""
         return np.asarray(self.assignment != UNASSIGNED)
 
-    @property
+    @cached_property
     def candidate(self) -> NDArray[np.int64]:
         """(V,) each view's candidate; 0 where there is none."""
         return np.where(self.present, self.assignment, 0)
 
-    @property
+    @cached_property
     def xy_px(self) -> Floats:
         """(V,J,2) of the candidates assigned; meaningless where there is none."""
         return self.observation.xy_px[self.candidate]
 
     @property
+    def ideal_xy(self) -> Floats:
+        """(V,J,2) of the candidates assigned, in ideal coordinates; meaningless where there is none."""
+        return self.observation.ideal_xy[self.candidate]
+
+    @cached_property
     def score(self) -> Floats:
         """(V,J) 0–1; 0 where there is none."""
         return self.observation.score[self.candidate] * self.present[:, None]
@@ -77,6 +84,7 @@ class GraphRun:
 
     engine: Engine
     given: GraphInput
+    stage: ClassVar[int] = 1
 
     @property
     def kind(self) -> Hashable:

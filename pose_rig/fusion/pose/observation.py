@@ -6,6 +6,7 @@ Axes: C candidates over all views, V views, J = 17 joints, A numbers of an appea
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ class Observation:
         view: (C,) index of each candidate's view.
         person: (C,) index of the person in that view's sample.
         xy_px: (C,J,2).
+        ideal_xy: (C,J,2) the same in ideal coordinates, by the intrinsics in use.
         score: (C,J) 0–1.
         ray_xy: (C,J,2), norm: (C,), ray_from_camera: (C,3,3): see `pose_rig.geometry.rectify_ideal`.
         mirrored: (C,) whether left and right were exchanged.
@@ -41,6 +43,7 @@ class Observation:
     view: NDArray[np.int64]
     person: NDArray[np.int64]
     xy_px: Floats
+    ideal_xy: Floats
     score: Floats
     ray_xy: Floats
     norm: Floats
@@ -62,6 +65,7 @@ class Observation:
             view=np.tile(self.view, 2),
             person=np.tile(self.person, 2),
             xy_px=np.concatenate([self.xy_px, self.xy_px[:, order]]),
+            ideal_xy=np.concatenate([self.ideal_xy, self.ideal_xy[:, order]]),
             score=np.concatenate([self.score, self.score[:, order]]),
             ray_xy=np.concatenate([self.ray_xy, self.ray_xy[:, order]]),
             norm=np.tile(self.norm, 2),
@@ -94,6 +98,7 @@ class Observe:
     samples: Sequence[Sample | None]
     landmarks: Sequence[Landmarks | None]
     intrinsics: Intrinsics
+    stage: ClassVar[int] = 0
 
     @property
     def kind(self) -> Hashable:
@@ -119,9 +124,9 @@ class Observe:
 
 def _part(seen: Observation, rows: slice, t_ns: int, first_view: int, views: int) -> Observation:
     return Observation(
-        t_ns, seen.view[rows] - first_view, seen.person[rows], seen.xy_px[rows], seen.score[rows], seen.ray_xy[rows],
-        seen.norm[rows], seen.ray_from_camera[rows], seen.mirrored[rows], seen.one_ear[rows], seen.ray_depth[rows],
-        seen.appearance[rows], views,
+        t_ns, seen.view[rows] - first_view, seen.person[rows], seen.xy_px[rows], seen.ideal_xy[rows], seen.score[rows],
+        seen.ray_xy[rows], seen.norm[rows], seen.ray_from_camera[rows], seen.mirrored[rows], seen.one_ear[rows],
+        seen.ray_depth[rows], seen.appearance[rows], views,
     )  # fmt: skip
 
 
@@ -149,12 +154,13 @@ def observe(
     usable = rooted & ((score > 0).sum(-1) >= MIN_JOINTS)
     view, person, xy_px, score = view[usable], person[usable], xy_px[usable], score[usable]
     depth = ray_depths(depth_px[usable], xy_px, score)
-    ray_xy, norm, ray_from_camera = rectify_ideal(intrinsics.ideal_xy(xy_px, view % (cameras or len(samples))), score)
+    ideal_xy = intrinsics.ideal_xy(xy_px, view % (cameras or len(samples)))
+    ray_xy, norm, ray_from_camera = rectify_ideal(ideal_xy, score)
     mirrored, one_ear = np.zeros(len(view), bool), one_ear[usable]
     appearance = _appearances([sample for _, sample in used])[usable]
     return Observation(
-        t_ns, view, person, xy_px, score, ray_xy, norm, ray_from_camera, mirrored, one_ear, depth, appearance,
-        len(samples),
+        t_ns, view, person, xy_px, ideal_xy, score, ray_xy, norm, ray_from_camera, mirrored, one_ear, depth,
+        appearance, len(samples),
     )  # fmt: skip
 
 

@@ -93,7 +93,7 @@ def solved_pose(
     """
     cameras, length = rig.cameras, rig.bone_length_m
     shape = lifted_shape(hypothesis, length)[None]
-    rays, visible = _rays(hypothesis, cameras)
+    rays, visible = _rays(hypothesis)
     inlier = np.clip(hypothesis.out.inlier[0][:, _POINTS].astype(float), MIN_INLIER, 1.0)
     used, initial = view_weight, None
     if prior is not None:
@@ -103,7 +103,7 @@ def solved_pose(
         if expected is not hypothesis:
             inlier = np.where((expected.assignment != hypothesis.assignment)[:, None], 1.0, inlier)
             hypothesis = expected
-            rays, visible = _rays(hypothesis, cameras)
+            rays, visible = _rays(hypothesis)
             error = reprojection_errors(rays, cameras, prior.expected[None])[0]
             agreement = _agreement(error, visible)
         moved_sd = _speed_change_sd(prior, rays, cameras)
@@ -129,14 +129,14 @@ def solved_pose(
     changed = other.assignment != hypothesis.assignment
     if (changed & (view_weight > 0)).any():
         hypothesis = other
-        rays, visible = _rays(hypothesis, cameras)
+        rays, visible = _rays(hypothesis)
         pose, _ = yield from fitted(np.where(changed[:, None], view_weight[:, None], inlier * used[:, None]))
     return hypothesis, pose
 
 
-def _rays(hypothesis: Hypothesis, cameras: Calibration) -> tuple[Rays, NDArray[np.bool_]]:
+def _rays(hypothesis: Hypothesis) -> tuple[Rays, NDArray[np.bool_]]:
     """Returns the rays of the person assigned, all of weight 1, and (V,P) which points are visible."""
-    ideal_xy = cameras.ideal_xy(hypothesis.xy_px[:, _POINTS])
+    ideal_xy = hypothesis.ideal_xy[:, _POINTS]
     visible = hypothesis.score[:, _POINTS] > 0
     return Rays(ideal_xy[None], detection_sd(ideal_xy, visible)[None], visible[None].astype(float)), visible
 

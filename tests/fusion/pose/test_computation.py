@@ -16,6 +16,7 @@ class Inverse:
 
     value: float
     batches: list[int]
+    stage: int = 0
 
     @property
     def kind(self) -> Hashable:
@@ -54,6 +55,20 @@ def test_only_computations_of_the_same_kind_are_in_one_batch() -> None:
     batches: list[int] = []
     together([inverses([1], batches), inverses([200], batches), inverses([2], batches)])
     assert batches == [2, 1]
+
+
+def test_a_later_stage_waits_until_all_have_come_there() -> None:
+    batches: list[int] = []
+
+    def staged(*stages: int) -> Computations[list[float]]:
+        found = []
+        for stage in stages:
+            found.append((yield Inverse(1 + stage, batches, stage)))
+        return found
+
+    found = together([staged(0, 2), staged(0, 0, 1, 2), staged(2), staged()])
+    assert batches == [2, 1, 1, 3]
+    assert found == [[1, 1 / 3], [1, 1, 0.5, 1 / 3], [1 / 3], []]
 
 
 def test_a_numeric_error_is_raised_in_the_step_that_it_belongs_to() -> None:
