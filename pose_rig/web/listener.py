@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from weakref import WeakSet
 
 from pose_rig.errors import PoseRigError, UsageError
 
@@ -16,7 +17,7 @@ MAX_PENDING = 32  # without a valid request; a handshake takes some hundredths o
 HANDSHAKE_TIMEOUT_S = 5.0
 SHUTDOWN_TIMEOUT_S = 1.0
 BACKLOG = 64
-CLOSE_S = 0.1
+CLOSE_S, CLOSE_STEP_S = 0.4, 0.01  # transports close their sockets in callbacks
 PAUSE_S = 0.2  # when the system has no more sockets
 
 
@@ -37,6 +38,7 @@ class Listener:
         self._sockets: list[socket.socket] = []
         self._accepting: list[asyncio.Task[None]] = []
         self._open: set[asyncio.Task[None]] = set()
+        self._connections: WeakSet[socket.socket] = WeakSet()
         self._pending: dict[asyncio.Protocol, asyncio.Task[None]] = {}  # oldest first
 
     def listen(self, sockets: Sequence[socket.socket]) -> None:
@@ -58,9 +60,12 @@ class Listener:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.sleep(CLOSE_S)  # aborted transports are closed by callbacks
         for listening in self._sockets:
             listening.close()
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + CLOSE_S
+        while any(one.fileno() >= 0 for one in self._connections) and loop.time() < deadline_s:
+            await asyncio.sleep(CLOSE_STEP_S)
 
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -75,19 +80,27 @@ class Listener:
                 connection.close()
                 continue
             if len(self._pending) >= MAX_PENDING:
-                self._drop_oldest()
+                self.drop_oldest()
+            self._connections.add(connection)
             inner = self._protocol()
-            task = asyncio.create_task(self._serve(connection, Watched(inner)))
+            watched = Watched(inner)
+            task = asyncio.create_task(self._serve(connection, watched))
             self._open.add(task)
             self._pending[inner] = task
-            task.add_done_callback(partial(self._ended, connection, inner))  # also if it is cancelled before it begins
+            task.add_done_callback(partial(self._ended, connection, watched))
 
-    def _ended(self, connection: socket.socket, inner: asyncio.Protocol, task: asyncio.Task[None]) -> None:
+    def _ended(self, connection: socket.socket, watched: "Watched", task: asyncio.Task[None]) -> None:
         self._open.discard(task)
-        self._pending.pop(inner, None)
-        connection.close()
+        self._pending.pop(watched.inner, None)
+        if not watched.has_transport:  # the task was cancelled before it began
+            connection.close()
+            return
+        # The transport closes it: were it closed here, the next connection might get its number while the loop still
+        # takes that for the transport's. After a handshake it would wait for the client, unless this ends both ways.
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
-    def _drop_oldest(self) -> None:
+    def drop_oldest(self) -> None:
         """Ends the connection that has been without a valid request for longest."""
         oldest = next(iter(self._pending))
         self._pending.pop(oldest).cancel()
@@ -95,6 +108,7 @@ class Listener:
 
     async def _serve(self, connection: socket.socket, watched: "Watched") -> None:
         """Lives as long as a connection."""
+        watched.has_transport = True
         connection.setblocking(False)
         with suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -120,36 +134,42 @@ class Watched(asyncio.Protocol):
 
     Args:
         inner: The protocol that it passes everything to.
+
+    Attributes:
+        inner: As above.
+        lost: The event.
+        has_transport: Whether a transport has the socket, and closes it.
     """
 
     def __init__(self, inner: asyncio.Protocol) -> None:
-        self._inner = inner
+        self.inner = inner
         self.lost = asyncio.Event()
+        self.has_transport = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Passes it on."""
-        self._inner.connection_made(transport)
+        self.inner.connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Passes it on, and sets the event."""
         self.lost.set()
-        self._inner.connection_lost(exc)
+        self.inner.connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Passes it on."""
-        self._inner.data_received(data)
+        self.inner.data_received(data)
 
     def eof_received(self) -> bool | None:
         """Passes it on."""
-        return self._inner.eof_received()
+        return self.inner.eof_received()
 
     def pause_writing(self) -> None:
         """Passes it on."""
-        self._inner.pause_writing()
+        self.inner.pause_writing()
 
     def resume_writing(self) -> None:
         """Passes it on."""
-        self._inner.resume_writing()
+        self.inner.resume_writing()
 
 
 def bound_sockets(

@@ -1,6 +1,7 @@
 """A web worker in this process, and another worker of its run that publishes whatever a test wants."""
 
 import asyncio
+import socket
 import ssl
 import threading
 import time
@@ -150,12 +151,24 @@ class Page:
 
 @asynccontextmanager
 async def opened(rig: WebRig, token: str, **how: Any) -> AsyncIterator[Page]:
-    """Yields a connected client, whose TLS is verified."""
-    async with (
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=rig.tls())) as session,
-        session.ws_connect(rig.url(token, "socket"), **how) as socket,
-    ):
-        yield Page(socket)
+    """Yields a connected client, whose TLS is verified; at the end its connection is closed, not just about to be."""
+    used: list[socket.socket] = []
+
+    def new_socket(address: tuple[Any, ...]) -> socket.socket:
+        used.append(socket.socket(*address[:3]))
+        return used[-1]
+
+    connector = aiohttp.TCPConnector(ssl=rig.tls(), socket_factory=new_socket)
+    try:
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            session.ws_connect(rig.url(token, "socket"), **how) as page,
+        ):
+            yield Page(page)
+    finally:  # aiohttp does not wait for the end of TLS, for which the worker is needed
+        async with asyncio.timeout(DEADLINE_S):
+            while any(one.fileno() >= 0 for one in used):
+                await asyncio.sleep(0.01)
 
 
 def run_async(work: Awaitable[None]) -> None:
@@ -164,6 +177,5 @@ def run_async(work: Awaitable[None]) -> None:
     async def bounded() -> None:
         async with asyncio.timeout(2 * DEADLINE_S):
             await work
-            await asyncio.sleep(0.3)  # aiohttp closes its connections later, also on a busy machine
 
     asyncio.run(bounded())
