@@ -22,6 +22,7 @@ MAX_SAMPLES = 64  # per camera; two are needed, the others bridge a late burst
 PERIOD_SAMPLES = 16  # of which the period of a camera is a median
 DEFAULT_PERIOD_NS = 33_333_333
 MAX_HOLD_PERIODS = 3.0  # the last sample is held for so long (one or two dropped frames)
+MIN_STEP_PERIODS = 0.5  # between two samples that show how fast a person moves
 MAX_PERSON_DISTANCE = 0.5  # between frames, as a share of the person's size; others are different people
 
 
@@ -155,7 +156,8 @@ class SampleBuffer:
         return interpolate(before, after, t_ns)
 
     def _extrapolate(self, newest: Sample, t_ns: int, period_ns: float) -> Sample:
-        previous = self._samples[-2] if len(self._samples) > 1 else None
+        latest_ns = newest.t_ns - MIN_STEP_PERIODS * period_ns
+        previous = next((sample for sample in reversed(self._samples) if sample.t_ns <= latest_ns), None)
         if previous is None or newest.t_ns - previous.t_ns > 2 * period_ns:
             return newest
         return interpolate(previous, newest, min(t_ns, round(newest.t_ns + period_ns)))

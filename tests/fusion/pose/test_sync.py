@@ -54,6 +54,14 @@ def test_past_the_newest_it_extrapolates_one_period_and_then_holds(past: float, 
     assert x_at(moving(), round((9 + past) * PERIOD)) == pytest.approx(100 + 2 * (9 + moved), abs=1e-3)
 
 
+@pytest.mark.parametrize("gap_ns", [1, 1000, 10 * MS])
+def test_two_samples_at_almost_the_same_time_show_no_speed(gap_ns: int) -> None:
+    """As of a phone whose images arrive at once after its network stood still."""
+    made = moving()
+    assert made.add(message(9 * PERIOD + gap_ns, [person(123.0)]))
+    assert x_at(made, 10 * PERIOD) == pytest.approx(123 + 7 / (PERIOD + gap_ns) * (PERIOD - gap_ns), abs=0.01)
+
+
 def test_after_the_hold_time_there_is_no_sample() -> None:
     assert moving().at(9 * PERIOD + 3 * PERIOD + MS) is None
     assert moving().at(9 * PERIOD + 1000 * PERIOD) is None
