@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from benchmarks.contract import MB, Report, parser
-from tests.web.chromium import Tab, chromium
-from tests.web.page_server import page_server
+from tests.web.pages.chromium import Tab, chromium
+from tests.web.pages.page_server import page_server
 
 SIZE_PX = (900, 600)
 INTERVAL_S = 15.0

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.page_server import PAGES
+from tests.web.pages.page_server import PAGES
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "web"
+EXAMPLE = Path(__file__).parents[3] / "examples" / "web"
 OURS = sorted(
     path for kind in ("html", "css", "js") for path in PAGES.rglob(f"*.{kind}") if path.parent.name != "vendor"
 )

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.web.chromium import Tab, until
-from tests.web.page_server import PageServer
+from tests.web.pages.chromium import Tab, until
+from tests.web.pages.page_server import PageServer
 
 JPEG, KEY = 1, 2
 

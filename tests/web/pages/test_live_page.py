@@ -15,8 +15,8 @@ from pose_rig.streaming.axes import AXES
 from pose_rig.streaming.json_frames import frame, schema
 from tests.streaming.live import live
 from tests.streaming.vrm_files import model_of, write_vrm
-from tests.web.chromium import Tab, until
-from tests.web.page_server import NAMES, SUBJECT, PageServer
+from tests.web.pages.chromium import Tab, until
+from tests.web.pages.page_server import NAMES, SUBJECT, PageServer
 
 TEAL = np.array([0x6E, 0x73, 0x0B])  # BGR, of measured joints by day
 BLUE = 108  # hue of the second person by day

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.chromium import Tab, chromium
-from tests.web.page_server import PageServer, page_server
+from tests.web.pages.chromium import Tab, chromium
+from tests.web.pages.page_server import PageServer, page_server
 
 
 @pytest.fixture(scope="module")
