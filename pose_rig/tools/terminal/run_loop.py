@@ -152,9 +152,7 @@ class Run:
         """Kills live workers that run but send no reports; the supervisor restarts them."""
         if self._plan.config.pace != "realtime":
             return  # a lossless sender may block for any time
-        now_ns = time.monotonic_ns()
-        fusion = self._telemetry.workers.get(FUSION)
-        fusion_reports = fusion is not None and now_ns - fusion.received_ns < HANG_TIMEOUT_S / 2 * 1e9
+        now_ns, fusion_reports = time.monotonic_ns(), self._fusion_reports()
         for name, worker in self._telemetry.workers.items():
             process = self._supervisor.states.get(name)
             if process is None or process.running is None or worker.received_ns < process.running.started_ns:
@@ -172,14 +170,27 @@ class Run:
             return True
         if self._stop_when is not None and self._stop_when(self.status):
             return True
-        # A fusion that was restarted in between may never receive that the cameras have ended.
-        if not fusion.restarts or not self._cameras_ended():
+        if not self._fusion_may_wait_in_vain():
+            self._cameras_ended_ns = 0
             return False
         self._cameras_ended_ns = self._cameras_ended_ns or time.monotonic_ns()
         return time.monotonic_ns() - self._cameras_ended_ns > FUSION_END_TIMEOUT_S * 1e9
 
+    def _fusion_may_wait_in_vain(self) -> bool:
+        """Whether all cameras have ended, and fusion, which still reports, may not have received that they have.
+
+        Messages in real time are dropped where fusion is slow, and one that was restarted in between received none.
+        """
+        lossless = self._plan.config.pace != "realtime" and not self._supervisor.states[FUSION].restarts
+        return not lossless and self._fusion_reports() and self._cameras_ended()
+
+    def _fusion_reports(self) -> bool:
+        fusion = self._telemetry.workers.get(FUSION)
+        return fusion is not None and time.monotonic_ns() - fusion.received_ns < HANG_TIMEOUT_S / 2 * 1e9
+
     def _cameras_ended(self) -> bool:
-        return all(camera.state == "ended" for camera in self.status.cameras())
+        cameras = self.status.cameras()
+        return bool(cameras) and all(camera.state == "ended" for camera in cameras)
 
     def _rig_clock_ns(self) -> int:
         """Returns the time of the rig clock: the machine's when live, otherwise that of the newest pose."""

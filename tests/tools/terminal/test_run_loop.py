@@ -16,7 +16,7 @@ from pose_rig.errors import PoseRigError
 from pose_rig.tools.rig_files.rig_toml import RigFile
 from pose_rig.tools.terminal import console as terminal
 from pose_rig.tools.terminal.run_display import render_table, status_line
-from pose_rig.tools.terminal.run_loop import MAX_ERRORS, Run
+from pose_rig.tools.terminal.run_loop import FUSION_END_TIMEOUT_S, MAX_ERRORS, Run
 from pose_rig.tools.terminal.runner import run_plan
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import summary
@@ -142,6 +142,18 @@ def test_fusion_has_a_longer_timeout_while_it_saves(tmp_path: Path) -> None:
     assert fusion.kill_reason == "No report for 20 s."
     running.process.join()
     running.close()
+
+
+@pytest.mark.parametrize(("pace", "is_over"), [("realtime", True), ("all", False)])
+def test_it_ends_though_fusion_never_received_that_the_cameras_have(pace: str, is_over: bool) -> None:
+    rig = Run(fake_plan(5, 5, pace=pace), FakeDisplay())
+    rig.status.states["cam0"].ended = rig.status.states["cam1"].ended = True
+    rig.status.telemetry.update(fakes.fusion_health("running", 1))
+    assert not rig._is_over()
+    rig._cameras_ended_ns -= round(1.1e9 * FUSION_END_TIMEOUT_S)
+    assert rig._is_over() == is_over
+    rig.status.telemetry.workers["fusion"].received_ns -= 12_000_000_000  # it is saving
+    assert not rig._is_over()
 
 
 def test_an_unreadable_file_ends_the_run_with_its_error() -> None:
