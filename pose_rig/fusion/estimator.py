@@ -20,6 +20,7 @@ from pose_rig.fusion.fixed_cameras import FixedCameras
 from pose_rig.fusion.late_cameras import CompleteSamples
 from pose_rig.fusion.lifted_track import lifted_track
 from pose_rig.fusion.live_clocks import LiveClocks
+from pose_rig.fusion.people.namesakes import Namesakes
 from pose_rig.fusion.people.people import People
 from pose_rig.fusion.people.person_tracker import PersonTracker
 from pose_rig.fusion.people.tracked_person import PersonStep
@@ -121,6 +122,8 @@ class Estimator:
         self._rig.unchecked[:] = not may_move
         self._people = People(self._config)
         self._late_people: People | None = None  # the same, a little later, where cameras are late
+        self._namesakes = Namesakes()
+        self._steps: Sequence[PersonStep] = ()
         self._learned_ns = 0
         self._late_age_ns: Sequence[float] = [0.0] * len(self._config.camera)
         self._live_clocks = LiveClocks(
@@ -291,17 +294,27 @@ class Estimator:
         """
         samples = [None if out else one for one, out in zip(samples, self.left_out.tolist(), strict=True)]
         if not complete:
+            self._rename_late(1)
             self._late_people = None
-            return (yield from self._estimate(t_ns, samples, self._people, learn=True))
-        pose = yield from self._estimate(t_ns, samples, self._people, learn=False)
+        pose = yield from self._estimate(t_ns, samples, self._people, learn=not complete)
         others = self.others
+        if self.may_show_several:
+            self._namesakes.add(t_ns, self._steps)
         for one in complete:
             if abs(one.t_ns - self._learned_ns) >= KEYFRAME_INTERVAL_NS:
                 self._learned_ns = one.t_ns
                 self._late_people = self._late_people or People(self._config)
                 yield from self._estimate(one.t_ns, one.samples, self._late_people, learn=True)
+                self._namesakes.compare(one.t_ns, self._steps)
+                self._rename_late()
         self.others = others
         return pose
+
+    def _rename_late(self, *least: int) -> None:
+        """Gives people who are tracked a little later the identities that they have in the poses."""
+        names = {} if self._late_people is None else self._namesakes.found(*least)
+        if self._late_people is not None and names:
+            self._rig.rename(self._late_people.rename(names, self._people.count))
 
     def _estimate(
         self, t_ns: int, samples: Sequence[Sample | None], people: People, *, learn: bool
@@ -310,6 +323,7 @@ class Estimator:
         cameras.fix_joints()
         observation = yield Observe(t_ns, samples, cameras.landmarks, rig.intrinsics)
         steps = yield from people.estimate(observation, samples, cameras, rig, self._engine)
+        self._steps = steps
         first, self.others = steps[0], tuple(step.pose for step in steps[1:] if step.is_placed)
         main = _best_seen(steps)
         self.evidence = Evidence(main.hypothesis, main.solved)

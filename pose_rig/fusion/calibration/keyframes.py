@@ -6,7 +6,7 @@ of a person is dropped; similarity is measured in the images, so that positions,
 Axes: N keyframes, V views, J = 17 joints, L limb joints.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -94,6 +94,12 @@ class Keyframes:
     def without_person(self, person: int) -> None:
         """Removes the keyframes of a person."""
         self._drop([index for index, keyframe in enumerate(self.frames) if keyframe.person == person])
+
+    def rename(self, names: Mapping[int, int]) -> None:
+        """Gives people other identities; keyframes of those whose identity is another one's then are dropped."""
+        for person in set(names.values()) - set(names):
+            self.without_person(person)
+        self.frames = [replace(frame, person=names.get(frame.person, frame.person)) for frame in self.frames]
 
     def without_view(self, view: int, since_ns: int = 0) -> None:
         """Sets the weight of a view to 0, in keyframes since a time."""

@@ -130,6 +130,20 @@ class RigSolution:
         people = (self.person, *self.others_bone_length_m)
         return {person: self.poses[self.pose_person == person] for person in people}
 
+    def renamed(self, names: Mapping[int, int]) -> "RigSolution":
+        """Returns the same rig with other identities of people, by those so far."""
+        new = [*names.values()]
+        others = {
+            names.get(person, person): own
+            for person, own in self.others_bone_length_m.items()
+            if person in names or person not in new
+        }
+        pose_person = self.pose_person
+        if pose_person is not None:
+            pose_person = np.array([names.get(person, person) for person in pose_person.tolist()], np.int64)
+        person = names.get(self.person, self.person)
+        return replace(self, person=person, others_bone_length_m=others, pose_person=pose_person)
+
     def transformed(self, rotation: Floats, origin: Floats, scale: float = 1.0) -> "RigSolution":
         """Returns the same rig in another frame: ``x_new = scale rotation (x_old − origin)``."""
         return replace(

@@ -3,7 +3,7 @@
 Axes: L segment lengths, P points (`segments.POINTS`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pose_rig.arrays import Floats
@@ -45,6 +45,16 @@ class Identities:
     def count(self) -> int:
         """How many there have been."""
         return self._next
+
+    def restart(self, first: int) -> None:
+        """Numbers people again, after the one who is left; nothing is known of others."""
+        self._next, self._left = first + 1, {}
+
+    def rename(self, names: Mapping[int, int], count: int) -> None:
+        """Gives those who have left other identities; new ones begin at ``count`` or later."""
+        taken = set(names.values())
+        self._left = {names.get(who, who): left for who, left in self._left.items() if who in names or who not in taken}
+        self._next = max(self._next, count)
 
     def next(self) -> int:
         """Returns a new identity."""

@@ -7,7 +7,7 @@ to people by that, and what is left over in several views is a new person, or on
 Axes: V views, C candidates, P points (`segments.POINTS`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -88,6 +88,23 @@ class People:
         self._identities.transform(origin, scale)
         for person in [*self._people, *self._new]:
             person.transform(config, origin, scale)
+
+    def rename(self, names: Mapping[int, int], count: int) -> dict[int, int]:
+        """Gives people other identities, and returns all that have changed.
+
+        Args:
+            names: New identities by old ones; others keep theirs, or get new ones if these are taken.
+            count: From which on identities are new.
+        """
+        self._identities.rename(names, count)
+        taken, changed = set(names.values()), dict(names)
+        for person in self._people:
+            if person.identity is not None and person.identity not in names and person.identity in taken:
+                changed[person.identity] = self._identities.next()
+        for person in self._people:
+            person.identity = None if person.identity is None else changed.get(person.identity, person.identity)
+        self._people = sorted(self._people, key=lambda one: one.identity or 0)
+        return changed
 
     @property
     def first(self) -> PersonTracker:
@@ -171,6 +188,7 @@ class People:
         for person in self._people[1:]:
             self._identities.leave(person)
         self._people, self._new = self._people[:1], []
+        self._identities.restart(self._people[0].identity or 0)
         self._people[0].tracker.restart_position()
         self._people[0].rough_place = None
         if not self.rig_is_wrong:
@@ -182,6 +200,7 @@ class People:
     ) -> None:
         """Estimates the last time steps again, with other groups of detections, for `corrected`."""
         self._people, self._new = [TrackedPerson(self._people[0].identity, self._config)], []
+        self._identities.restart(self._people[0].identity or 0)
         rig = replace(rig, mode="cold", prior=None, weight=np.ones_like(rig.weight))
         for observation, seen in list(self._rough.recent)[:-1]:
             rows = self._by_rough_places(seen)

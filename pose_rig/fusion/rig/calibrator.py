@@ -3,7 +3,7 @@
 Axes: V views.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,12 +64,16 @@ class Calibrator:
         self._count, self._solve_at = 0, MIN_KEYFRAMES
         self._solving.discard()
 
-    def discard_person(self, person: int) -> None:
-        """Discards the keyframes of one person; some were of another one, whose bones differ."""
+    def rename(self, names: Mapping[int, int]) -> None:
+        """Gives people other identities, by those so far; the rig is solved soon if it was being solved."""
         self.changes += 1
-        self._keyframes.without_person(person)
-        self._last_ns.pop(person, None)
-        self._solving.discard()
+        self._keyframes.rename(names)
+        taken = set(names.values())
+        kept = {one: t_ns for one, t_ns in self._last_ns.items() if one in names or one not in taken}
+        self._last_ns = {names.get(one, one): t_ns for one, t_ns in kept.items()}
+        if self._solving.busy:
+            self._solving.discard()
+            self._solve_at = min(self._solve_at, self._count + 1)
 
     def replace_keyframes(self, keyframes: Sequence[Keyframe]) -> None:
         """Replaces all keyframes, with those that the rig was solved from at other clocks."""

@@ -3,7 +3,7 @@
 Axes: V views.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,6 +170,13 @@ class Rig:
         if self._setup.fixed is None and self.poses.recorded is None:
             self._discard_cameras()
             self.poses.earlier = None
+
+    def rename(self, names: Mapping[int, int]) -> None:
+        """Gives people other identities, by those so far."""
+        self.calibrator.rename(names)
+        solved = self.poses.solved
+        if solved is not None:
+            solved.solution = solved.solution.renamed(names)
 
     def no_person(self) -> None:
         """Adds a time step at which no camera detects a person."""

@@ -66,17 +66,18 @@ def test_everybody_has_keyframes_in_their_own_intervals() -> None:
         assert not calibrator.is_outdated(late_ns, 1)
 
 
-def test_one_person_is_discarded_and_the_others_stay() -> None:
+def test_people_get_other_identities() -> None:
     used = np.ones(2, bool)
     with ThreadPoolExecutor(1) as executor:
         calibrator = calibrator_of(executor)
-        for person in (0, 1):
-            calibrator.add(at(0), None, used, person=person)
+        for person in (0, 1, 2):
+            calibrator.add(at(person * KEYFRAME_INTERVAL_NS), None, used, person=person)
         changes = calibrator.changes
-        calibrator.discard_person(0)
+        calibrator.rename({0: 2, 1: 0})
         assert calibrator.changes == changes + 1
-        assert [one.person for one in calibrator.keyframes] == [1]
-        assert calibrator.is_due(1)
-        assert not calibrator.is_due(1, 1)
+        times_ns = {one.person: one.t_ns for one in calibrator.keyframes}  # without the one who was 2 before
+        assert times_ns == {2: 0, 0: KEYFRAME_INTERVAL_NS}
+        assert calibrator.is_due(KEYFRAME_INTERVAL_NS, 2)
+        assert not calibrator.is_due(KEYFRAME_INTERVAL_NS + 1, 0)
         calibrator.replace_keyframes(calibrator.keyframes)
-        assert [one.person for one in calibrator.keyframes] == [1]
+        assert [one.person for one in calibrator.keyframes] == [2, 0]
