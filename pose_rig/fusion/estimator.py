@@ -371,6 +371,10 @@ class Estimator:
         """Continues with a person that another estimator has tracked."""
         self._people.first = person
 
+    def forget_person(self) -> None:
+        """Has the first person found again, wherever they are."""
+        self._people.first = PersonTracker(self._config)
+
     @property
     def steady_steps(self) -> int:
         """How many time steps can be computed with the cameras as they are, and learned together.

@@ -1,7 +1,9 @@
 """What a camera sent, gone through again."""
 
 import numpy as np
+import pytest
 
+from pose_rig.fusion import message_file
 from pose_rig.fusion.message_file import MessageFile
 from pose_rig.wire.messages import Health, Keypoints2D
 
@@ -45,6 +47,23 @@ def test_a_file_can_be_read_several_times() -> None:
     file = filled(3)
     for _ in range(3):
         assert len(file.receive(0, max_messages=100)) == 4
+        file.rewind()
+    file.close()
+
+
+def test_those_of_a_long_recording_are_on_disk_unchanged_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(message_file, "MAX_IN_MEMORY", 1500)
+    file = filled(7)
+    for _ in range(2):
+        back = [message for _ in range(3) for message in file.receive(0, max_messages=3)]
+        indices = [message.index for message in back if isinstance(message, Keypoints2D)]
+        assert (indices, len(back)) == ([0, 1, 2, 3, 4, 5, 6], 8)
+        assert all(
+            np.array_equal(message.xy, keypoints(message.index, people=message.index % 3).xy)
+            for message in back
+            if isinstance(message, Keypoints2D)
+        )
+        assert len(list(file.keypoints())) == 7
         file.rewind()
     file.close()
 

@@ -12,7 +12,7 @@ from pose_rig.fusion.clocks import FileClock
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.message_file import MessageFile
 from pose_rig.fusion.rig.rig import MIN_STEADY_KEYFRAMES
-from pose_rig.fusion.stretches.learning_steps import LearningSteps
+from pose_rig.fusion.stretches.learning_steps import LearningSteps, steady_count
 from pose_rig.fusion.stretches.stretches import FusedStep, SampledStep, Stretches
 from pose_rig.fusion.time_steps import TimeStep
 from pose_rig.graph import Engine
@@ -95,7 +95,10 @@ def test_a_camera_that_is_moved_is_followed_step_by_step(engine: Engine, walk: F
     one_by_one, _ = learned(engine, moved, LearningSteps())
     in_stretches, found = learned(engine, moved, LearningSteps(one_by_one=False))
     assert in_stretches.moves == one_by_one.moves > 0
-    assert len(found) == COUNT
+    times_s = np.array([step.t_ns for step in found]) * 1e-9 - 1
+    after = times_s[times_s >= 2 * COUNT / 3 / FPS]
+    np.testing.assert_allclose(after[: round(FPS)], 2 * COUNT / 3 / FPS + np.arange(round(FPS)) / FPS, atol=1e-6)
+    assert (np.diff(times_s) > 0).all()
     assert_same_cameras(one_by_one, in_stretches)
 
 
@@ -105,3 +108,17 @@ def test_the_end_and_a_stop(engine: Engine, walk: Floats) -> None:
     stop = Event()
     stop.set()
     assert learned(engine, walk[:, :30], LearningSteps(one_by_one=False), stop)[1] == []
+
+
+def test_steps_before_a_disagreement_are_kept() -> None:
+    steps = [SampledStep(round(t * 1e9 / FPS), (), 0, learns=True) for t in range(40)]
+    since = {21: 0.1, **{t: (t - 22) / FPS for t in range(23, 36)}}  # one that ends at once, and one that lasts
+
+    def fused(t: int) -> FusedStep:
+        memory = np.zeros(3 * VIEWS)
+        memory[VIEWS + 1] = since.get(t, 0.0)
+        return FusedStep(None, "", None, None, memory, 0)
+
+    assert steady_count(steps, [fused(t) for t in range(40)], unsteady=34) == 23
+    assert steady_count(steps, [fused(t) for t in range(40)], unsteady=24) == 18  # a person who has changed
+    assert steady_count(steps, [fused(t) for t in range(40)], unsteady=3) == 0
