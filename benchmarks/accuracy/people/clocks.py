@@ -24,6 +24,7 @@ from pathlib import Path
 from threading import Event
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -36,14 +37,14 @@ from benchmarks.accuracy.rig_run import LIMB
 from benchmarks.accuracy.similarity import pa_mm
 from benchmarks.contract import Report, parser
 from benchmarks.live.live_clocks import FOUND_S, STEP_AT_S, STEP_S, WEBCAM_S
-from benchmarks.live.live_streams import START_NS, Lateness, LiveStep, camera_arrivals, live_steps
+from benchmarks.live.live_streams import START_NS, Lateness, camera_arrivals, live_steps
 from pose_rig.arrays import Floats
 from pose_rig.config import CameraConfig, Config
 from pose_rig.fusion.clocks import FileClock
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.message_file import MessageFile
 from pose_rig.fusion.pose.pose_estimate import PoseEstimate
-from pose_rig.fusion.time_steps import time_steps
+from pose_rig.fusion.time_steps import TimeStep, time_steps
 from pose_rig.fusion.two_passes import TwoPasses
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
 from pose_rig.simulation.motion import Clip
@@ -63,10 +64,10 @@ class PeopleClockScore:
     """The result of one room.
 
     Attributes:
-        found_s: Time until the clocks were right, NaN = never; 0 for files whose clocks are right.
+        found_s: Time until the clocks were right, NaN = never; of files 0.
         error_s: (V-1,) errors of the offsets at the end, NaN where they are not known.
         untouched: Whether no offset was ever changed.
-        pa_ratio: Error of the poses over that with one clock.
+        pa_ratio: Error of the poses over that with one clock; NaN of a step.
         poses: Their number over that of the true people, with one clock too.
     """
 
@@ -77,28 +78,47 @@ class PeopleClockScore:
     poses: tuple[float, float]
 
 
-def score_case(
-    clips: Sequence[Clip], people: int, views: int, kind: str, case: int, args: argparse.Namespace
-) -> PeopleClockScore:
-    """Returns the score of one room."""
-    rng = np.random.default_rng([args.seed, people, views, case])
-    seconds = SECONDS_OF_STEP if kind == "step" else SECONDS
-    room = random_room(clips, people, views, seconds, rng, lenses=args.lenses, biased=args.biased)
-    late, none = lateness(kind, views, rng), Lateness.constant(np.zeros(views))
-    engine = OrtEngine(args.weights, "cpu")
-    if kind == "files":
-        return _of_files(room, late, engine)
-    wait_ms = WAITING_MS if kind == "one late" else 150.0
-    steps = _live(room, late, engine, wait_ms)
-    one = _live(room, none, engine, wait_ms, follow=False)
-    (pa, poses), (one_pa, one_poses) = (
-        _accuracy(room, clocks, [(step.step.t_ns - START_NS, step.clocks.offset_s, _poses(step)) for step in run])
-        for run, clocks in ((steps, late), (one, none))
-    )
-    untouched = not any(step.clocks.offset_s.any() for step in steps)
-    return PeopleClockScore(
-        _found_s(steps, late), _error_s(steps[-1], late), untouched, pa / one_pa, (poses, one_poses)
-    )
+def score_room(
+    clips: Sequence[Clip], people: int, views: int, case: int, args: argparse.Namespace
+) -> list[PeopleClockScore]:
+    """Returns the scores of one room, of each kind."""
+    engine, scores = OrtEngine(args.weights, "cpu"), []
+    references: dict[bool, tuple[float, float]] = {}  # with one clock, by whether they are files
+    for kind in args.kinds.split(","):
+        rng = np.random.default_rng([args.seed, people, views, case])
+        seconds = SECONDS_OF_STEP if kind == "step" else SECONDS
+        room = random_room(clips, people, views, seconds, rng, lenses=args.lenses, biased=args.biased)
+        late, one_clock, files = lateness(kind, views, rng), Lateness.constant(np.zeros(views)), kind == "files"
+        if kind != "step" and files not in references:
+            reference = _of_files(room, one_clock, engine) if files else _live(room, one_clock, engine, follow=False)
+            references[files] = _accuracy(room, one_clock, reference.poses)
+        wait_ms = WAITING_MS if kind == "one late" else 150.0
+        found = _of_files(room, late, engine) if files else _live(room, late, engine, wait_ms)
+        one = references.get(files, (np.nan, np.nan))
+        scores.append(_score(room, late, found, one if kind != "step" else (np.nan, np.nan)))
+    return scores
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRun:
+    """A run on one room.
+
+    Attributes:
+        offsets: When each of the offsets (V,) was used: s from the start.
+        known: (V,) whether the last ones are known.
+        poses: Time, ns from the start, offsets and poses of each time step.
+    """
+
+    offsets: Sequence[tuple[float, Floats]]
+    known: NDArray[np.bool_]
+    poses: Sequence[tuple[int, Floats, list[PoseEstimate]]]
+
+
+def _score(room: Room, late: Lateness, run: ClockRun, one: tuple[float, float]) -> PeopleClockScore:
+    pa, poses = _accuracy(room, late, run.poses)
+    error_s = np.where(run.known[1:], _error_s(*run.offsets[-1], late), np.nan)
+    untouched = not any(offset_s.any() for _, offset_s in run.offsets)
+    return PeopleClockScore(_found_s(run.offsets, late), error_s, untouched, pa / one[0], (poses, one[1]))
 
 
 def lateness(kind: str, views: int, rng: np.random.Generator) -> Lateness:
@@ -125,35 +145,22 @@ def arrivals_of(room: Room, late: Lateness) -> list[tuple[int, Message]]:
     return sorted(found, key=lambda pair: pair[0])
 
 
-def _live(room: Room, late: Lateness, engine: OrtEngine, wait_ms: float, *, follow: bool = True) -> list[LiveStep]:
+def _live(room: Room, late: Lateness, engine: OrtEngine, wait_ms: float = 150.0, *, follow: bool = True) -> ClockRun:
     views = len(room.cameras.focal_px)
-    return list(live_steps(arrivals_of(room, late), views, engine, wait_ms, follow=follow, people=room.people))
+    steps = list(live_steps(arrivals_of(room, late), views, engine, wait_ms, follow=follow, people=room.people))
+    poses = [(one.step.t_ns - START_NS, one.clocks.offset_s, _tracked(one.step)) for one in steps]
+    return ClockRun([(one.time_s, one.clocks.offset_s) for one in steps], np.ones(views, bool), poses)
 
 
-def _of_files(room: Room, late: Lateness, engine: OrtEngine) -> PeopleClockScore:
-    runs = []
-    for clocks in (late, Lateness.constant(np.zeros(len(late.before_s)))):
-        estimator, poses = _two_passes(room, clocks, engine)
-        runs.append((estimator, *_accuracy(room, clocks, poses)))
-    (estimator, pa, count), (_, one_pa, one_count) = runs
-    known_s = estimator.clocks.known_offset_s + late.before_s
-    error_s = known_s[1:] - known_s[0]
-    right = bool((np.abs(error_s) < FOUND_S).all())
-    untouched = not estimator.clocks.offset_s.any()
-    return PeopleClockScore(0.0 if right else np.nan, error_s, untouched, pa / one_pa, (count, one_count))
-
-
-def _two_passes(
-    room: Room, late: Lateness, engine: OrtEngine
-) -> tuple[Estimator, list[tuple[int, Floats, list[PoseEstimate]]]]:
-    """Returns the estimator after two passes over the files of the cameras, and the poses of each time step."""
+def _of_files(room: Room, late: Lateness, engine: OrtEngine) -> ClockRun:
+    """Returns the second of two passes over the files of the cameras."""
     names = [f"cam{view}" for view in range(len(late.before_s))]
     cameras = tuple(CameraConfig(source="sim", name=name) for name in names)
     estimator = Estimator(Config(camera=cameras, pace="all", passes=2, people=room.people), engine)
     with ExitStack() as stack:
         sources, files = ([stack.enter_context(closing(MessageFile())) for _ in names] for _ in range(2))
-        for _, message in arrivals_of(room, late):
-            if isinstance(message, (Health, Keypoints2D)):
+        for _arrival_ns, message in arrivals_of(room, late):
+            if isinstance(message, Health | Keypoints2D):
                 name = message.worker if isinstance(message, Health) else message.camera
                 sources[names.index(name)].add(message)
         for source in sources:
@@ -162,14 +169,13 @@ def _two_passes(
         passes.first(sources)
         passes.solve()
         steps = [step for step in time_steps(passes.inputs(), FileClock(), estimator, Event()) if step is not None]
-    poses = [[pose for pose in (step.pose, *step.others) if pose is not None and pose.tracking] for step in steps]
-    times = [(step.t_ns - START_NS, estimator.clocks.offset_s) for step in steps]
-    return estimator, [(*time, found) for time, found in zip(times, poses, strict=True)]
+    offset_s = estimator.clocks.offset_s
+    poses = [(step.t_ns - START_NS, offset_s, _tracked(step)) for step in steps]
+    return ClockRun([(0.0, offset_s)], np.isfinite(estimator.clocks.sd_s), poses)
 
 
-def _poses(step: LiveStep) -> list[PoseEstimate]:
-    found = [] if step.step.pose is None else [step.step.pose, *step.step.others]
-    return [pose for pose in found if pose.tracking]
+def _tracked(step: TimeStep) -> list[PoseEstimate]:
+    return [pose for pose in (step.pose, *step.others) if pose is not None and pose.tracking]
 
 
 def _accuracy(
@@ -200,19 +206,19 @@ def _true_people(room: Room, times_s: Floats) -> Floats:
     return np.stack(people, 1)
 
 
-def _error_s(step: LiveStep, late: Lateness) -> Floats:
+def _error_s(time_s: float, offset_s: Floats, late: Lateness) -> Floats:
     """Returns (V-1,) the errors of the offsets relative to the first camera."""
-    error_s = step.clocks.offset_s + late.at(step.time_s)
+    error_s = offset_s + late.at(time_s)
     return np.asarray(error_s[1:] - error_s[0])
 
 
-def _found_s(steps: Sequence[LiveStep], late: Lateness) -> float:
+def _found_s(offsets: Sequence[tuple[float, Floats]], late: Lateness) -> float:
     """Returns the time, since the step if there is one, from which on all offsets are right."""
     from_s = late.step_at_s if np.isfinite(late.step_at_s) else 0.0
     found_s = np.nan
-    for step in steps:
-        right = step.time_s >= from_s and bool(np.abs(_error_s(step, late)).max() < FOUND_S)
-        found_s = np.nan if not right else found_s if np.isfinite(found_s) else step.time_s - from_s
+    for time_s, offset_s in offsets:
+        right = time_s >= from_s and bool(np.abs(_error_s(time_s, offset_s, late)).max() < FOUND_S)
+        found_s = np.nan if not right else found_s if np.isfinite(found_s) else time_s - from_s
     return found_s
 
 
@@ -235,17 +241,16 @@ def main() -> None:
     for column in ("clocks", "people, cameras", "found s", "error ms", "untouched", "PA ratio", "poses, one clock"):
         table.add_column(column)
     rows = [
-        (people, views, kind)
-        for kind in args.kinds.split(",")
-        for people in map(int, args.people.split(","))
-        for views in map(int, args.cameras.split(","))
+        (people, views) for people in map(int, args.people.split(",")) for views in map(int, args.cameras.split(","))
     ]
     clips = moving_clips(motion_clips(args))
-    cases = [(clips, *row, case, args) for row in rows for case in range(args.rigs)]
-    scores = run_in_processes(score_case, cases, args.jobs)
-    for number, (people, views, kind) in enumerate(rows):
-        chosen = scores[number * args.rigs : (number + 1) * args.rigs]
-        table.add_row(kind, f"{people}, {views}", *cells(report, f"{kind}, {people}, {views}: ", chosen))
+    scores = run_in_processes(
+        score_room, [(clips, *row, case, args) for row in rows for case in range(args.rigs)], args.jobs
+    )
+    for place, kind in enumerate(args.kinds.split(",")):
+        for number, (people, views) in enumerate(rows):
+            chosen = [room[place] for room in scores[number * args.rigs : (number + 1) * args.rigs]]
+            table.add_row(kind, f"{people}, {views}", *cells(report, f"{kind}, {people}, {views}: ", chosen))
     Console(width=TABLE_WIDTH).print(table)
     report.finish(args.json)
 

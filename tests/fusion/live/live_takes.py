@@ -28,12 +28,19 @@ START_NS = 50_000_000_000
 DETECTOR_NS = 30_000_000
 
 
-def arrivals(late_s: Sequence[float], seconds: float, noise_px: float = 2.0) -> list[tuple[int, Keypoints2D]]:
-    """Time of arrival and message of all frames; camera v stamps them ``late_s[v]`` after the exposure."""
+def arrivals(
+    late_s: Sequence[float], seconds: float, noise_px: float = 2.0, people: int = 1
+) -> list[tuple[int, Keypoints2D]]:
+    """Time of arrival and message of all frames; camera v stamps them ``late_s[v]`` after the exposure.
+
+    Of several people, the first one in a frame is another one in each camera.
+    """
     cameras, rng, found = calibration(len(late_s)), np.random.default_rng(3), []
     for view, late in enumerate(late_s):
         exposed_s = (np.arange(round(seconds * FPS)) + 0.3 * view) / FPS
-        xy_px = images(dance(np.asarray(exposed_s, float)), cameras)[:, view]
+        danced = [dance(np.asarray(exposed_s, float), 3 * person) for person in range(people)]
+        shown = [images(one + np.array([1.3 * n, 0.0, 0.0]), cameras)[:, view] for n, one in enumerate(danced)]
+        xy_px = np.stack([*shown[view % people :], *shown[: view % people]], 1)
         xy_px = xy_px + rng.normal(0, noise_px, xy_px.shape)
         for index, (time_s, xy) in enumerate(zip(exposed_s.tolist(), xy_px, strict=True)):
             t_ns = START_NS + round((time_s + late) * 1e9)
@@ -44,7 +51,7 @@ def arrivals(late_s: Sequence[float], seconds: float, noise_px: float = 2.0) -> 
 def keypoints_of(view: int, index: int, t_ns: int, xy: Floats) -> Keypoints2D:
     return Keypoints2D(
         camera=f"cam{view}", index=index, t_ns=t_ns, size_px=(int(SIZE_PX[0]), int(SIZE_PX[1])), landmarks="rig17",
-        xy=xy[None].astype(np.float32), score=np.full((1, len(xy)), 0.9, np.float32),
+        xy=xy.astype(np.float32), score=np.full(xy.shape[:2], 0.9, np.float32),
     )  # fmt: skip
 
 
@@ -93,21 +100,21 @@ class Late(Executor):
 class LiveTake:
     """A live run, and everything that a recording has of it."""
 
-    def __init__(self, engine: Engine, views: int) -> None:
-        self.views, self.engine = views, engine
+    def __init__(self, engine: Engine, views: int, people: int = 1) -> None:
+        self.views, self.engine, self.config = views, engine, config(views, people=people)
         self.record: list[Message] = []
         self.steps: list[TimeStep] = []
         self.offsets_s: list[Floats] = []
         self.late: list[list[bool]] = []
         self.ages_s: list[float] = []
-        self.estimator = Estimator(config(views), engine)
+        self.estimator = Estimator(self.config, engine)
 
     def run(
         self, messages: Sequence[tuple[int, Keypoints2D]], max_delay_ms: float = 150.0, *, in_background: bool = False
     ) -> "LiveTake":
         if not in_background:
             return self._run(messages, max_delay_ms)
-        self.estimator = Estimator(config(self.views), self.engine, BackgroundCompute(Late()))
+        self.estimator = Estimator(self.config, self.engine, BackgroundCompute(Late()))
         return self._run(messages, max_delay_ms)
 
     def _run(self, messages: Sequence[tuple[int, Keypoints2D]], max_delay_ms: float) -> "LiveTake":
@@ -131,14 +138,14 @@ class LiveTake:
         """The time steps of the recording, exactly."""
         names = [f"cam{view}" for view in range(self.views)]
         cameras = CameraInputs(names, (), follow=True)
-        estimator = Estimator(config(self.views), self.engine, BackgroundCompute(Late(), replayed=True))
+        estimator = Estimator(self.config, self.engine, BackgroundCompute(Late(), replayed=True))
         clock = RecordedClock(by_time_step(self.record), estimator, None)
         return [step for step in time_steps(cameras, clock, estimator, Event()) if step is not None]
 
     def followed(self) -> tuple[list[TimeStep], Estimator]:
         """The time steps of the recording with its cameras, and the estimator after them."""
         names = [f"cam{view}" for view in range(self.views)]
-        cameras, estimator = CameraInputs(names, (), follow=True), Estimator(config(self.views), self.engine)
+        cameras, estimator = CameraInputs(names, (), follow=True), Estimator(self.config, self.engine)
         rig = RigState(t_ns=0, mode="cold", cameras=())
         clock = RecordedClock(by_time_step(self.record), estimator, rig, follows=True)
         found = FollowingSteps(self.engine)(cameras, clock, estimator, Event())

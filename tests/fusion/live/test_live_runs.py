@@ -33,6 +33,16 @@ def test_a_late_camera_is_found_left_out_of_the_pose_and_the_run_is_repeated_to_
         assert step.pose.xyz.tobytes() == before.pose.xyz.tobytes()
 
 
+def test_a_late_camera_is_found_from_two_people_and_the_run_is_repeated_to_the_last_bit(engine: Engine) -> None:
+    take = LiveTake(engine, 3, people=2).run(arrivals((0.0, 0.0, 0.4), 8.5, people=2), in_background=True)
+    np.testing.assert_allclose(take.offsets_s[-1], (0.0, 0.0, -0.4), atol=0.06)
+    assert take.late[-1] == [False, False, True]
+    again = take.replayed()
+    for step, before in zip(again, take.steps, strict=True):
+        poses = [[pose.xyz.tobytes() for pose in (one.pose, *one.others) if pose] for one in (step, before)]
+        assert poses[0] == poses[1]
+
+
 def test_a_larger_budget_waits_for_a_late_camera(engine: Engine) -> None:
     """Whose clock is known: its offset is given to the estimator."""
     take = LiveTake(engine, 3)
@@ -47,6 +57,7 @@ def test_one_clock_is_not_touched(engine: Engine) -> None:
     take = LiveTake(engine, 3).run(arrivals((0.0, 0.0, 0.0), 6.0))
     assert not np.any(take.offsets_s)
     assert not np.any(take.late)
+    assert not np.any(LiveTake(engine, 3, people=2).run(arrivals((0.0, 0.0, 0.0), 6.0, people=2)).offsets_s)
 
 
 def test_rigs_of_one_camera_and_of_cameras_that_detect_nobody(engine: Engine) -> None:
