@@ -115,9 +115,13 @@ def find_step(
     undecided = cameras.known.copy()
     if len(series) < 2 or len(time_s) < MIN_TIMES:
         return StepSearch(None, undecided)
-    fits = [_fit_of(view, series, cameras, time_s) for view in series]
-    undecided[list(series)] = [fit.is_undecided for fit in fits]
-    steps = [fit for fit in fits if fit.is_step]
+    fits = {
+        view: _fit_of(view, series, cameras, time_s)
+        for view in series
+        if not (several and _agrees(view, series, cameras, time_s))
+    }
+    undecided[list(fits)] = [fit.is_undecided for fit in fits.values()]
+    steps = [fit for fit in fits.values() if fit.is_step]
     if not steps:
         return StepSearch(None, undecided)
     step = min(steps, key=lambda fit: fit.error / fit.error_now).step
@@ -167,6 +171,18 @@ def _lags(max_s: float) -> Floats:
     return np.linspace(-max_s, max_s, 2 * count + 1)
 
 
+def _agrees(view: int, series: dict[int, list[Series]], cameras: Calibration, time_s: Floats) -> bool:
+    """Whether a view fits at the last times, as they are: a search at all lags takes long for several people."""
+    error = medians(lag_errors(view, series, cameras, time_s[-MIN_TIMES:], np.zeros(1)), MIN_TIMES // 2)
+    return bool(error[0] < MAX_USUAL_RATIO * max(_usual_error(view, series, cameras, time_s), MIN_USUAL_ERROR))
+
+
+def _usual_error(view: int, series: dict[int, list[Series]], cameras: Calibration, time_s: Floats) -> float:
+    """Returns the error of a view at its clock so far, before the times."""
+    before_s: Floats = np.arange(time_s[0] - BEFORE_NS * 1e-9, time_s[0], BEFORE_INTERVAL_S)
+    return float(medians(lag_errors(view, series, cameras, before_s, np.zeros(1)), MIN_TIMES)[0])
+
+
 def _fit_of(view: int, series: dict[int, list[Series]], cameras: Calibration, time_s: Floats) -> _Fit:
     """Returns how well one view fits at which lag, since when."""
     lags_s = _lags(MAX_LAG_S)
@@ -175,8 +191,7 @@ def _fit_of(view: int, series: dict[int, list[Series]], cameras: Calibration, ti
     first = _first(errors, now)
     error = np.nan_to_num(medians(errors[:, first:], MIN_TIMES), nan=np.inf)
     best = int(np.argmin(error))
-    before_s: Floats = np.arange(time_s[0] - BEFORE_NS * 1e-9, time_s[0], BEFORE_INTERVAL_S)
-    usual = float(medians(lag_errors(view, series, cameras, before_s, np.zeros(1)), MIN_TIMES)[0])
+    usual = _usual_error(view, series, cameras, time_s)
     step = OffsetStep(view, _refined(lags_s, error, best), round(time_s[first] * 1e9))
     elsewhere = error[np.abs(lags_s - lags_s[best]) > OTHER_LAG_S]
     return _Fit(step, float(error[best]), float(error[now]), float(elsewhere.min(initial=np.inf)), usual)

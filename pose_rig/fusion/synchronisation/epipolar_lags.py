@@ -103,11 +103,11 @@ def lag_errors(
     A larger offset takes the detections of the view from an earlier time.
     """
     lines = _lines(view, series, cameras, time_s)
-    distances = [
-        _nearest([_distances(xy, visible, line, known) for line, known in people])
-        for xy, visible in (person.at(time_s[None] - lags_s[:, None]) for person in series[view])
-        for people in lines
-    ]
+    distances = []
+    for person in series[view]:
+        xy, visible = person.at(time_s[None] - lags_s[:, None])
+        size = _sizes(xy, visible)
+        distances += [_nearest([_distances(xy, visible, size, *line) for line in people]) for people in lines]
     return medians(np.concatenate(distances, -1), MIN_POINTS)
 
 
@@ -125,10 +125,16 @@ def _lines(
     ]
 
 
-def _distances(xy: Floats, visible: NDArray[np.bool_], line: Floats, line_known: NDArray[np.bool_]) -> Floats:
-    """Returns (L,T,P) the distances of points (L,T,P,2) to lines (T,P,3), in person sizes; NaN if unknown."""
+def _sizes(xy: Floats, visible: NDArray[np.bool_]) -> Floats:
+    """Returns (L,T) the extents of people whose points are (L,T,P,2)."""
     high, low = (np.where(visible[..., None], xy, sign * np.inf) for sign in (-1, 1))
-    size = np.maximum((high.max(2) - low.min(2)).max(-1), 1e-6)
+    return np.asarray(np.maximum((high.max(2) - low.min(2)).max(-1), 1e-6))
+
+
+def _distances(
+    xy: Floats, visible: NDArray[np.bool_], size: Floats, line: Floats, line_known: NDArray[np.bool_]
+) -> Floats:
+    """Returns (L,T,P) the distances of points (L,T,P,2) to lines (T,P,3), in person sizes (L,T); NaN if unknown."""
     normal = np.maximum(np.linalg.norm(line[..., :2], axis=-1), 1e-9)
     distance = np.abs((xy * line[None, ..., :2]).sum(-1) + line[None, ..., 2]) / normal
     return np.where(visible & line_known[None], distance / size[..., None], np.nan)
