@@ -64,6 +64,7 @@ class Keyframes:
 
     def __init__(self) -> None:
         self.frames: list[Keyframe] = []
+        self._person = np.zeros(0, np.int64)  # whose they are
         self._distance = np.zeros((0, 0))
         self._limbs: tuple[Floats, NDArray[np.bool_]] | None = None  # of all; None = to be computed
 
@@ -76,9 +77,10 @@ class Keyframes:
         self._limbs = own if self._limbs is None else (
             np.concatenate([self._limbs[0], own[0]]), np.concatenate([self._limbs[1], own[1]])
         )  # fmt: skip
+        row = np.where(self._person == keyframe.person, row, np.inf)
         self.frames.append(keyframe)
+        self._person = np.append(self._person, keyframe.person)
         grown = np.full((len(row) + 1, len(row) + 1), np.inf)
-        row = np.where([other.person == keyframe.person for other in self.frames[:-1]], row, np.inf)
         grown[:-1, :-1], grown[-1, :-1], grown[:-1, -1] = self._distance, row, row
         self._distance = grown
         if len(self.people) > MAX_PEOPLE:
@@ -89,11 +91,11 @@ class Keyframes:
     @property
     def people(self) -> tuple[int, ...]:
         """Whose keyframes there are; the person who was added last is the last one."""
-        return tuple(reversed(dict.fromkeys(keyframe.person for keyframe in reversed(self.frames))))
+        return tuple(reversed(dict.fromkeys(reversed(self._person.tolist()))))
 
     def without_person(self, person: int) -> None:
         """Removes the keyframes of a person."""
-        self._drop([index for index, keyframe in enumerate(self.frames) if keyframe.person == person])
+        self._drop(np.flatnonzero(self._person == person).tolist())
 
     def rename(self, names: Mapping[int, int]) -> None:
         """Gives people other identities; keyframes of those whose identity is another one's then are dropped."""
@@ -114,14 +116,15 @@ class Keyframes:
             del self.frames[index]
         if self._limbs is not None:
             self._limbs = np.delete(self._limbs[0], indices, 0), np.delete(self._limbs[1], indices, 0)
+        self._person = np.delete(self._person, indices)
         self._distance = np.delete(np.delete(self._distance, indices, 0), indices, 1)
 
     def _most_redundant(self) -> int:
         """Returns the older of the two most similar keyframes, unless its views agree much better."""
-        distance, person = self._distance, np.array([keyframe.person for keyframe in self.frames])
-        few = [one for one in self.people if (person == one).sum() <= MIN_PER_PERSON]
+        distance = self._distance
+        few = [one for one in self.people if (self._person == one).sum() <= MIN_PER_PERSON]
         if few:
-            distance = np.where(np.isin(person, few), np.inf, distance)
+            distance = np.where(np.isin(self._person, few), np.inf, distance)
         a, b = sorted(np.unravel_index(int(np.argmin(distance)), distance.shape))
         weight = [float(self.frames[int(i)].weight.sum()) for i in (a, b)]
         return int(b) if weight[0] > MIN_WEIGHT_RATIO * weight[1] else int(a)

@@ -86,11 +86,15 @@ def cheapest(cost: Floats, gate: Floats) -> NDArray[np.int64]:
         cost: (N,C).
         gate: (N,) the largest cost of each person's candidate.
     """
+    if not cost.size:
+        return np.full(len(cost), UNASSIGNED)
+    nearest = cost.argmin(1)
+    nearest = np.where(cost[np.arange(len(cost)), nearest] < gate, nearest, UNASSIGNED)
+    taken = nearest[nearest != UNASSIGNED].tolist()
+    if len(taken) == len(set(taken)):
+        return nearest
     none = float(gate.max(initial=0.0))
-    options = [_options(row, limit, none) for row, limit in zip(cost, gate.tolist(), strict=True)]
-    nearest = [choices[0][1] for choices in options]
-    taken = [choice for choice in nearest if choice != UNASSIGNED]
-    return np.array(nearest if len(taken) == len(set(taken)) else _least(options))
+    return np.array(_least([_options(row, limit, none) for row, limit in zip(cost, gate.tolist(), strict=True)]))
 
 
 def _options(cost: Floats, gate: float, none: float) -> list[tuple[float, int]]:

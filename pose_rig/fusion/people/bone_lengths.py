@@ -25,6 +25,8 @@ class BoneLengths:
 
     def __init__(self) -> None:
         self._samples: deque[Floats] = deque(maxlen=MAX_SAMPLES)  # (S,) m, NaN where a segment is not visible
+        self._seen: list[tuple[Floats, Floats, Floats]] = []  # rays of later samples, not triangulated yet
+        self._cameras: Calibration | None = None  # of these
         self._count, self._next_at, self._last_ns = 0, MIN_SAMPLES, 0
         self._length_m: Floats | None = None
 
@@ -34,7 +36,10 @@ class BoneLengths:
         return self._length_m
 
     def add(self, t_ns: int, pose: SolvedPose, cameras: Calibration) -> None:
-        """Adds a time step, at most 15 times a second."""
+        """Adds a time step, at most 15 times a second.
+
+        Those in the same cameras are triangulated together, when they are needed.
+        """
         if 0 <= t_ns - self._last_ns < INTERVAL_NS:
             return
         used = pose.visible * (pose.agreement > MIN_WEIGHT)[:, None] * cameras.known[:, None]
@@ -42,13 +47,24 @@ class BoneLengths:
         if not complete.any():
             return
         self._last_ns = t_ns
-        sd = np.where(pose.sd > 0, pose.sd, 1.0)[:, None]
-        points = triangulate(Rays(pose.ideal_xy, sd, used), cameras).points
-        self._samples.append(np.where(complete, np.linalg.norm(SEGMENTS @ points, axis=-1), np.nan))
+        if self._cameras is None or cameras.rotation is not self._cameras.rotation:
+            self._triangulate()
+        self._cameras = cameras
+        self._seen.append((pose.ideal_xy, np.where(pose.sd > 0, pose.sd, 1.0)[:, None], used))
         self._count += 1
         if self._count >= self._next_at:
             self._next_at = min(2 * self._next_at, self._next_at + MAX_SAMPLES)
+            self._triangulate()
             self._length_m = _lengths(np.array(self._samples))
+
+    def _triangulate(self) -> None:
+        if not self._seen or self._cameras is None:
+            return
+        ideal_xy, sd, used = (np.stack(column) for column in zip(*self._seen, strict=True))
+        points = triangulate(Rays(ideal_xy, sd, used), self._cameras).points
+        complete = (used.sum(1) < 2) @ _OF_SEGMENT.T == 0
+        self._samples += list(np.where(complete, np.linalg.norm(SEGMENTS @ points, axis=-1), np.nan))
+        self._seen = []
 
 
 def _lengths(samples: Floats) -> Floats | None:

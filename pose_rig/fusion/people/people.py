@@ -337,9 +337,12 @@ class People:
 
     def _same_person(self, t_ns: int) -> TrackedPerson | None:
         """Returns who is in the same place as another person: the one that fewer views show, or the later one."""
-        places = [(person, place) for person in self._people if (place := person.expected(t_ns)) is not None]
-        for i, (one, here) in enumerate(places):
-            for other, there in places[i + 1 :]:
-                if mean_distance(here, there) < DUPLICATE_M:
-                    return one if one.views < other.views else other
+        found = [(person, place) for person in self._people if (place := person.expected(t_ns)) is not None]
+        if len(found) < 2:
+            return None
+        place = np.stack([place for _, place in found])
+        near = np.triu(mean_distance(place[:, None], place) < DUPLICATE_M, 1)
+        for i, j in np.argwhere(near).tolist():
+            one, other = found[i][0], found[j][0]
+            return one if one.views < other.views else other
         return None

@@ -83,7 +83,9 @@ class PeopleSearch:
 def _is_tracked_as(person: TrackedPerson, group: Group, t_ns: int) -> bool:
     """Whether a group is a person who is tracked well already."""
     place = person.expected(t_ns)
-    return place is not None and not person.is_weak(t_ns) and mean_distance(place, group.points) < SAME_PERSON_M
+    if place is None or person.is_weak(t_ns):
+        return False
+    return bool(mean_distance(place, group.points) < SAME_PERSON_M)
 
 
 def _lost(group: Group, weak: Sequence[TrackedPerson], t_ns: int) -> TrackedPerson | None:

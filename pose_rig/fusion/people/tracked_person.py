@@ -213,6 +213,9 @@ def bone_difference(a_m: Floats, b_m: Floats) -> float:
     return float(np.sqrt(np.mean(ratio**2) / 2))
 
 
-def mean_distance(a: Floats, b: Floats) -> float:
-    """Returns the mean distance, m, of points (P,3) that neither lacks."""
-    return float(np.nanmean(np.linalg.norm(a - b, axis=-1)))
+def mean_distance(a: Floats, b: Floats) -> Floats:
+    """Returns (...) the mean distance, m, of points (...,P,3) that neither lacks; NaN without any."""
+    distance = np.linalg.norm(a - b, axis=-1)
+    known = np.isfinite(distance)
+    count = known.sum(-1)
+    return np.asarray(np.where(count > 0, np.where(known, distance, 0.0).sum(-1) / np.maximum(count, 1), np.nan))

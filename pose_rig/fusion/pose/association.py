@@ -8,6 +8,8 @@ no candidate. The hypothesis of lowest cost is taken, and improved in the same w
 Axes: H hypotheses, V views, C candidates, J joints.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -81,19 +83,10 @@ class DataAssociation:
 
         out, costs, plausible = yield from evaluate(assignment[None])
         if (assignment != UNASSIGNED).sum() > 1 and not plausible[0]:
-            best = float(costs[0])
             if observation is detected:
                 observation = observation.with_mirrors()
                 jumps = self._jumps(observation)
-            for _ in range(MAX_STEPS):
-                others = neighbours(observation, assignment)
-                outs, costs, plausible = yield from evaluate(others)
-                winner = int(np.argmin(costs))
-                if costs[winner] > best - MIN_GAIN:
-                    break
-                assignment, best, out = others[winner], float(costs[winner]), select(outs, winner)
-                if plausible[winner]:
-                    break
+            assignment, out = yield from self._improved(observation, jumps, assignment, out, float(costs[0]), evaluate)
         other = None
         if self._person_switch is not None and assignment.max() < len(detected.view):
             other = yield from self._person_switch.update(detected, assignment, engine)
@@ -102,6 +95,32 @@ class DataAssociation:
             out = yield graph_run(engine, detected, other[None], prior, view_weight)
         self._update(observation, assignment, out)
         return Hypothesis(observation, assignment, out, switched=other is not None)
+
+    def _improved(
+        self,
+        observation: Observation,
+        jumps: Floats,
+        assignment: _Assignments,
+        out: GraphOutput,
+        best: float,
+        evaluate: Callable[[_Assignments], _Evaluated],
+    ) -> Computations[tuple[_Assignments, GraphOutput]]:
+        """Returns the assignment of lowest cost that is found from one of cost ``best``, and its output."""
+        for _ in range(MAX_STEPS):
+            others = neighbours(observation, assignment)
+            may_win = least_costs(observation, others, jumps) <= best - MIN_GAIN
+            if not may_win.any():
+                break
+            if self._person_switch is None:  # of one person all are computed: their number changes the rounding
+                others = others[may_win]
+            outs, costs, plausible = yield from evaluate(others)
+            winner = int(np.argmin(costs))
+            if costs[winner] > best - MIN_GAIN:
+                break
+            assignment, best, out = others[winner], float(costs[winner]), select(outs, winner)
+            if plausible[winner]:
+                break
+        return assignment, out
 
     def _as_last(
         self, observation: Observation, jumps: Floats, assignment: NDArray[np.int64]
@@ -196,6 +215,13 @@ class DataAssociation:
         self._last_ns[present] = observation.t_ns
 
 
+def least_costs(observation: Observation, assignments: NDArray[np.int64], jumps: Floats) -> Floats:
+    """Returns (H,) the costs of assignments if nothing but the jumps of their candidates (C,) costs."""
+    present = assignments != UNASSIGNED
+    costs = np.where(present, np.log1p(jumps[assignments] ** 2), UNASSIGNED_COST * observation.present)
+    return np.asarray(costs.sum(-1))
+
+
 def extent(observation: Observation) -> Floats:
     """Returns (C,) the larger side of each candidate's bounding box, px."""
     visible = (observation.score > 0)[..., None]
@@ -207,7 +233,8 @@ def extent(observation: Observation) -> Floats:
 def shape_of(body: NDArray[np.float32]) -> Floats:
     """Returns (H,J,3) poses about their centres, of unit size."""
     centred = body.astype(float) - body.mean(1, keepdims=True)
-    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=(1, 2), keepdims=True), 1e-9))
+    size = np.sqrt((centred * centred).sum((1, 2), keepdims=True))
+    return np.asarray(centred / np.maximum(size, 1e-9))
 
 
 def neighbours(observation: Observation, assignment: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -5,6 +5,8 @@ metres. A body cannot: what the trunk moves beyond what `MAX_ACCELERATION_M_S2` 
 pose, which is taken back slowly. Games join animations in this way ("inertialization", Bollo, GDC 2018).
 """
 
+from math import sqrt
+
 import numpy as np
 
 from pose_rig.arrays import Floats
@@ -65,12 +67,12 @@ def _largest_m(elapsed_s: float) -> float:
 
 def _beyond(deviation: Floats, largest_m: float) -> Floats:
     """Returns the part of a deviation (3,) m that is beyond the largest one."""
-    size_m = float(np.linalg.norm(deviation))
+    size_m = sqrt(deviation @ deviation)
     return deviation * (1 - largest_m / size_m) if size_m > largest_m else np.zeros(3)
 
 
 def _decayed(offset: Floats, elapsed_s: float) -> Floats:
-    size_m = float(np.linalg.norm(offset))
+    size_m = sqrt(offset @ offset)
     if size_m < MIN_OFFSET_M:
         return np.zeros(3)
     return offset * max(float(np.exp(-elapsed_s / OFFSET_DECAY_S)), 1 - MAX_OFFSET_SPEED_M_S * elapsed_s / size_m)

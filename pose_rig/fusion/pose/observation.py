@@ -6,7 +6,7 @@ Axes: C candidates over all views, V views, J = 17 joints, A numbers of an appea
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,21 +60,11 @@ class Observation:
         Detectors sometimes confuse front and back; left and right are then exchanged.
         """
         order = list(MIRROR)
-        return replace(
-            self,
-            view=np.tile(self.view, 2),
-            person=np.tile(self.person, 2),
-            xy_px=np.concatenate([self.xy_px, self.xy_px[:, order]]),
-            ideal_xy=np.concatenate([self.ideal_xy, self.ideal_xy[:, order]]),
-            score=np.concatenate([self.score, self.score[:, order]]),
-            ray_xy=np.concatenate([self.ray_xy, self.ray_xy[:, order]]),
-            norm=np.tile(self.norm, 2),
-            ray_from_camera=np.tile(self.ray_from_camera, (2, 1, 1)),
-            mirrored=np.concatenate([self.mirrored, ~self.mirrored]),
-            one_ear=np.tile(self.one_ear, 2),
-            ray_depth=np.concatenate([self.ray_depth, self.ray_depth[:, order]]),
-            appearance=np.tile(self.appearance, (2, 1)),
-        )
+        twice: dict[str, Any] = {name: np.concatenate([getattr(self, name)] * 2) for name in self.__slots__[1:-1]}
+        for name in ("xy_px", "ideal_xy", "score", "ray_xy", "ray_depth"):
+            twice[name][len(self.view) :] = getattr(self, name)[:, order]
+        twice["mirrored"][len(self.view) :] = ~self.mirrored
+        return replace(self, **twice)
 
     def part(self, candidates: NDArray[np.int64]) -> "Observation":
         """Returns some of the candidates."""

@@ -68,6 +68,16 @@ def test_they_become_more_accurate_with_more_samples() -> None:
     assert errors[1] < errors[0] < 0.1
 
 
+def test_each_time_step_is_measured_with_its_own_cameras() -> None:
+    """The last third of the samples is from a rig twice as large: the median is of the others."""
+    larger = CAMERAS.transformed(np.eye(3), np.zeros(3), 2.0)
+    bones = BoneLengths()
+    for number, joints in enumerate(PEOPLE[: 2 * MIN_SAMPLES], 1):
+        bones.add(number * INTERVAL_NS, pose_of(joints), CAMERAS if number <= 1.4 * MIN_SAMPLES else larger)
+    assert bones.length_m is not None
+    np.testing.assert_allclose(bones.length_m, LENGTH_M, rtol=0.06)
+
+
 def test_a_time_step_with_one_view_that_agrees_measures_nothing() -> None:
     def alone(pose: SolvedPose) -> SolvedPose:
         return replace(pose, agreement=np.array([1.0, 0.2, 0.2]))

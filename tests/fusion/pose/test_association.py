@@ -5,14 +5,18 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from pose_rig.fusion.pose.association import DataAssociation
+from pose_rig.fusion.pose.computation import alone
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED
+from pose_rig.fusion.pose.observation import observe
 from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.graph import Engine, GraphInput, GraphOutput
-from pose_rig.skeleton import INDEX, MIRROR
+from pose_rig.intrinsics import Intrinsics
+from pose_rig.skeleton import INDEX, JOINT_SET, MIRROR, landmarks
 from pose_rig.training.evaluation.metrics import pmpjpe
-from tests.fusion.fakes import Scene, film, new_estimator, ring, run, standing, walk
+from tests.fusion.fakes import FPS, NOISE, Scene, film, new_estimator, ring, run, standing, walk
 
 SECONDS = 2.0
 
@@ -189,6 +193,23 @@ def test_consistent_views_need_one_run_of_the_graph(engine: Engine) -> None:
     made = new_estimator(counting, 4)
     run(Scene(scene.joints[:25], scene.cameras, scene.xy_px, scene.score), made)
     assert len(counting.runs) < 1.2 * 25
+
+
+def test_hypotheses_that_cannot_win_are_left_out_of_several_people(engine: Engine) -> None:
+    scene = film(walk(SECONDS), ring(4), noise=3 * NOISE)
+    intrinsics = Intrinsics.pinhole(scene.cameras.focal_px, scene.cameras.size_px)
+    found = {}
+    for may_switch in (True, False):
+        counting, association = Counting(engine), DataAssociation(4, may_switch=may_switch)
+        assigned = []
+        for index in range(20):
+            seen = observe(round(index * 1e9 / FPS), scene.samples(index), [landmarks(JOINT_SET)] * 4, intrinsics)
+            hypothesis = alone(association.associate(seen, counting, None, np.ones(4)))
+            assert hypothesis is not None
+            assigned.append(hypothesis.assignment)
+        found[may_switch] = np.stack(assigned), sum(counting.runs)
+    np.testing.assert_array_equal(found[False][0], found[True][0])
+    assert found[False][1] < found[True][1]
 
 
 def test_a_view_with_intermittent_legs_stays_assigned(engine: Engine) -> None:

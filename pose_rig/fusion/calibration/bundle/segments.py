@@ -3,6 +3,8 @@
 Axes: P points (joints that detectors measure directly), S segments, L segment lengths, J = 17 joints.
 """
 
+from statistics import median
+
 import numpy as np
 
 from pose_rig.arrays import Floats
@@ -72,7 +74,7 @@ def segment_lengths(points: Floats) -> Floats:
 
 def body_height(length: Floats) -> float:
     """Returns the body height, m, that segment lengths (L,) imply."""
-    return float(np.median(length / LENGTH_PER_HEIGHT))
+    return float(median((length / LENGTH_PER_HEIGHT).tolist()))
 
 
 def segment_residuals(points: Floats, length: Floats) -> tuple[Floats, Floats, Floats]:
