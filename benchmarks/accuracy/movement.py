@@ -16,6 +16,7 @@ from pose_rig.skeleton import INDEX, J
 
 FPS = 30.0
 MIN_SPEED_M_S = 0.4  # mean over the joints: idling and signalling are below 0.15, walking above 0.45
+SLOW_SHARE = 0.65  # of the segments of people who work
 MAX_SEGMENT_S = 5.0
 BLEND_RATE_HZ = 6.0  # the difference of two segments decays to a tenth in two thirds of a second
 MAX_CURVATURE_RAD_M = 1.3  # of the path
@@ -35,6 +36,20 @@ def moving_clips(clips: Sequence[Clip]) -> list[Clip]:
     if not found:
         raise UsageError("These motion files have no clip with enough movement.", "Add files of people walking.")
     return found
+
+
+def working_clips(clips: Sequence[Clip]) -> list[Clip]:
+    """Returns the clips so often that about `SLOW_SHARE` of them are slow: standing, signalling, working.
+
+    Raises:
+        UsageError: There are no slow ones, or no others.
+    """
+    moving = moving_clips(clips)
+    slow = [clip for clip in clips if mean_speed_m_s(clip) <= MIN_SPEED_M_S]
+    if not slow:
+        raise UsageError("These motion files have no clip of people who stand.", "Add a file of idle people.")
+    times = round(SLOW_SHARE / (1 - SLOW_SHARE) * len(moving) / len(slow))
+    return [*moving, *(slow * max(times, 1))]
 
 
 def mean_speed_m_s(clip: Clip) -> float:

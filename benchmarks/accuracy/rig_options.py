@@ -26,7 +26,7 @@ def add_motion_options(arguments: argparse.ArgumentParser, *, required: bool = T
     arguments.add_argument("--held-out", action="store_true", help="only clips of the validation set")
 
 
-def add_realism_options(arguments: argparse.ArgumentParser, lenses: LensKind = "real") -> None:
+def add_realism_options(arguments: argparse.ArgumentParser, lenses: LensKind | None = "real") -> None:
     """Adds ``--lenses`` and ``--biased``."""
     arguments.add_argument("--lenses", choices=LENS_KINDS, default=lenses, help="of the cameras, see README.md")
     arguments.add_argument(

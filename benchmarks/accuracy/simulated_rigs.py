@@ -28,17 +28,33 @@ from pose_rig.simulation.takes import OTHER_PERSON_SHARE, Take
 from pose_rig.skeleton import INDEX, JOINT_SET
 from pose_rig.wire.messages import CameraState
 
-DISTANCE_M = (2.0, 8.0)  # from the mean position of the person
-HEIGHT_M = (0.2, 3.0)
 MIN_ANGLE_DEG = 20.0  # between two cameras, seen from the middle
-ROTATED_FRACTION = 0.2  # of the cameras, mounted on their side or upside down
 ROLL_SD_DEG = 4.0
 AIM_SD_PER_DISTANCE = 0.06
-MIN_VISIBLE_FRACTION = 0.9  # of the joints over the take, in every image
 MAX_ATTEMPTS = 200
 MIN_DEPTH_M = 0.3  # of a joint; nearer people are not detected
 HEIGHT_LOG_SD = 0.015  # of people with the same limbs and trunk
 HEIGHT_GIVEN_FRACTION = 0.5  # of the takes
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where cameras are.
+
+    Attributes:
+        distance_m: Range of the distances from the mean position of the people.
+        height_m: Range of the heights.
+        rotated_fraction: Of the cameras, mounted on their side or upside down.
+        min_visible_fraction: Of the joints over the take, in every image.
+    """
+
+    distance_m: tuple[float, float] = (2.0, 8.0)
+    height_m: tuple[float, float] = (0.2, 3.0)
+    rotated_fraction: float = 0.2
+    min_visible_fraction: float = 0.9
+
+
+ANYWHERE = Placement()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +148,13 @@ def random_bias(rng: np.random.Generator) -> DetectorBias:
     return DetectorBias.random(rng.spawn(1)[0])
 
 
-def rig_around(people: Floats, views: int, rng: np.random.Generator, lenses: LensKind = "centred") -> Cameras:
+def rig_around(
+    people: Floats,
+    views: int,
+    rng: np.random.Generator,
+    lenses: LensKind = "centred",
+    placement: Placement = ANYWHERE,
+) -> Cameras:
     """Returns randomly placed cameras with a person (T,J,3) in their images most of the time."""
     middle = people.mean((0, 1)) * np.array([1.0, 0.0, 1.0])
     some = people[:: round(FPS / 2)] - middle
@@ -140,8 +162,8 @@ def rig_around(people: Floats, views: int, rng: np.random.Generator, lenses: Len
     for model in random_models(lenses, views, rng):
         made = model.camera(rng)
         candidates: list[tuple[float, Cameras]] = []
-        while len(candidates) < MAX_ATTEMPTS and not (candidates and candidates[-1][0] > MIN_VISIBLE_FRACTION):
-            camera = _place(made, rng)
+        while len(candidates) < MAX_ATTEMPTS and not (candidates and candidates[-1][0] > placement.min_visible_fraction):
+            camera = _place(made, placement, rng)
             if all(_angle_between_deg(camera, other) > MIN_ANGLE_DEG for other in placed):
                 candidates.append((float(in_image(some, camera).mean()), camera))
         placed.append(max(candidates, key=lambda pair: pair[0])[1])
@@ -172,15 +194,15 @@ def detections_of(
     return np.where(inside[..., None], out, 0.0), np.where(inside, detections.score, 0.0)
 
 
-def _place(camera: Cameras, rng: np.random.Generator) -> Cameras:
+def _place(camera: Cameras, placement: Placement, rng: np.random.Generator) -> Cameras:
     """Returns a camera, aimed approximately at the pelvis in the middle of the room."""
-    distance, height = rng.uniform(*DISTANCE_M), rng.uniform(*HEIGHT_M)
+    distance, height = rng.uniform(*placement.distance_m), rng.uniform(*placement.height_m)
     target = np.array([0.0, 0.9, 0.0])
     horizontal = np.sqrt(max(distance**2 - (height - target[1]) ** 2, 0.1))
     azimuth = rng.uniform(0, 2 * np.pi)
     position = np.array([horizontal * np.sin(azimuth), height, horizontal * np.cos(azimuth)])
     unrolled = look_at(position, target + rng.normal(0, AIM_SD_PER_DISTANCE, 3) * distance)
-    quarters = int(rng.integers(1, 4)) if rng.random() < ROTATED_FRACTION else 0
+    quarters = int(rng.integers(1, 4)) if rng.random() < placement.rotated_fraction else 0
     roll = np.radians(rng.normal(0, ROLL_SD_DEG)) + quarters * np.pi / 2
     rotation = rotation_from_vector(np.array([0.0, 0.0, roll])) @ unrolled
     return replace(camera, rotation=rotation, position=position)

@@ -13,10 +13,11 @@ from pose_rig.arrays import Floats
 from pose_rig.simulation.cameras import SIZES_PX, Cameras
 from pose_rig.simulation.lenses import Lenses
 
-LensKind = Literal["centred", "real", "one", "mixed", "wide"]
+LensKind = Literal["centred", "real", "one", "mixed", "wide", "room"]
 LENS_KINDS: tuple[LensKind, ...] = get_args(LensKind)
 FIELD_OF_VIEW_DEG = (45.0, 100.0)  # along the larger image side, of perspective cameras
 MILD_FIELD_DEG, MILD_K1 = (45.0, 80.0), 0.1  # webcams and phones
+ROOM_FIELD_DEG, ROOM_SIZE_PX = (45.0, 65.0), (1032.0, 776.0)  # machine-vision cameras in the corners of a room
 ACTION_FIELD_DEG, ACTION_K1 = (90.0, 110.0), (-0.3, -0.15)  # action cameras; k1 of the projection near the axis
 WIDE_FIELD_DEG, WIDE_K1 = (100.0, 120.0), (-0.3, -0.2)
 ACTION_SHARE = 0.25  # of the models
@@ -60,14 +61,15 @@ def random_models(kind: LensKind, views: int, rng: np.random.Generator) -> list[
 
     Args:
         kind: ``centred``: perspective cameras, in half of the rigs of one model; ``real``: with lenses, of which
-            ``one`` are those of one model and ``mixed`` all different; ``wide``: one model of 100–120°.
+            ``one`` are those of one model and ``mixed`` all different; ``wide``: one model of 100–120°; ``room``: one
+            model of 1032 × 776 pixels and 45–65°.
         views: Number of cameras.
         rng: Random generator.
     """
-    same = {"one": True, "wide": True, "mixed": False}.get(kind)
+    same = {"one": True, "wide": True, "room": True, "mixed": False}.get(kind)
     if same is None:
         same = rng.random() < SAME_MODEL_FRACTION
-    draw = {"centred": _perspective, "wide": _wide}.get(kind, _consumer)
+    draw = {"centred": _perspective, "wide": _wide, "room": _room}.get(kind, _consumer)
     return [draw(rng)] * views if same else [draw(rng) for _ in range(views)]
 
 
@@ -87,11 +89,20 @@ def _wide(rng: np.random.Generator) -> CameraModel:
     return _with_lens(WIDE_FIELD_DEG, rng.normal(0, WIDE_K1_LEFT), rng.uniform(*WIDE_K1), rng)
 
 
+def _room(rng: np.random.Generator) -> CameraModel:
+    return _with_lens(ROOM_FIELD_DEG, rng.uniform(-MILD_K1, MILD_K1), 0.0, rng, np.array(ROOM_SIZE_PX))
+
+
 def _with_lens(
-    field_deg: tuple[float, float], k1: float, projection_k1: float, rng: np.random.Generator
+    field_deg: tuple[float, float],
+    k1: float,
+    projection_k1: float,
+    rng: np.random.Generator,
+    size_px: Floats | None = None,
 ) -> CameraModel:
     """Returns a model with a field of view along the larger side, OpenCV's k1 and that of the projection."""
-    size_px, field = _size(rng), np.radians(rng.uniform(*field_deg))
+    size_px = _size(rng) if size_px is None else size_px
+    field = np.radians(rng.uniform(*field_deg))
     k2 = k1 * rng.uniform(*K2_PER_K1)
     distortion = np.array([k1, k2, 0.0, 0.0, k2 * rng.uniform(*K3_PER_K2)])
     angle_factor = float(np.sqrt(1 + 3 * projection_k1))

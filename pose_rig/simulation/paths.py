@@ -10,12 +10,16 @@ import numpy as np
 
 from pose_rig.arrays import Floats
 from pose_rig.geometry import rotation_from_vector
+from pose_rig.simulation.bodies import heading
 
 MIN_DISTANCE_M = 0.4  # between the pelvises of two people
 CLEARANCE_M = 0.5  # wanted between them; less is corrected by force
 CROSSING_M = 1.0  # two people who come so close have crossed
 START_RADIUS_M = 0.75  # of the middles of the paths, from the middle of the room, times the root of their number
 CANDIDATES = 30  # random places of a path, of which the best is used
+WORK_DISTANCE_M = (0.45, 0.9)  # of people who work together, from their middle
+WORK_AREA_M = (0.2, 2.0)  # longer side of the area in which each of them moves
+WORK_TURN_SD = 0.7  # radians, of how they face that middle
 EVASION_S = 0.6  # standard deviation over time of a step aside
 MAX_EVASIONS = 2000
 BYSTANDER_DISTANCE_M = (1.2, 3.0)  # from the area of the others
@@ -37,6 +41,25 @@ def place_together(people: Sequence[Floats], frames: int, fps: float, rng: np.ra
     for person in people:
         candidates = [_anywhere(person, frames, radius_m, rng) for _ in range(CANDIDATES if placed else 1)]
         placed.append(min(candidates, key=lambda candidate: _cost(candidate, placed)))
+    return keep_apart(np.stack(placed, 1), fps)
+
+
+def place_at_work(people: Sequence[Floats], frames: int, fps: float, rng: np.random.Generator) -> Floats:
+    """Returns (T,N,J,3) people who stand around something and face it, and walk a little; arguments as above.
+
+    The feet slide, as far as a path is shortened.
+    """
+    placed, angle = [], rng.uniform(0, 2 * np.pi) + 2 * np.pi * rng.permutation(len(people)) / max(len(people), 1)
+    for person, around in zip(people, angle, strict=True):
+        start = int(rng.integers(0, len(person) - frames + 1))
+        moving = person[start : start + frames]
+        path = moving[:, :1] * GROUND
+        extent = max(float(np.ptp(path[:, 0], axis=0).max()), 1e-6)
+        moving = moving - path + (path - path.mean(0)) * min(rng.uniform(*WORK_AREA_M) / extent, 1.0)
+        ahead = np.arctan2(*heading(moving)[:, 2].mean(0)[[0, 2]])
+        yaw = around + np.pi - ahead + rng.normal(0, WORK_TURN_SD)
+        here = rng.uniform(*WORK_DISTANCE_M) * np.array([np.sin(around), 0.0, np.cos(around)])
+        placed.append(moving @ rotation_from_vector(np.array([0.0, yaw, 0.0])).T + here)
     return keep_apart(np.stack(placed, 1), fps)
 
 

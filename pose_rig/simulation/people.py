@@ -1,10 +1,10 @@
 """What 2D detectors find of several people in one room, who hide each other, are missed, and merge.
 
-Axes: V views, T frames, N people, P detections of a view and frame in random order, J = 17 joints.
+Axes: V views, T frames, N people, P detections of a view and frame in random order, J = 17 joints, K landmarks.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import NormalDist
 
@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.simulation.cameras import Cameras
+from pose_rig.simulation.coco import coco_landmarks
 from pose_rig.simulation.detector_bias import DetectorBias
+from pose_rig.simulation.detector_faults import add_faults
 from pose_rig.simulation.noise import detect, drift, random_events
 from pose_rig.simulation.occlusion import hidden_behind
-from pose_rig.skeleton import INDEX, LIMBS
+from pose_rig.skeleton import INDEX, JOINT_SET, LIMBS
 
 MIN_DEPTH_M = 0.3  # of a joint; nearer people are not detected
 BOUT = 4.0  # events of people last so many times as long as those of joints: about a second
@@ -40,12 +42,13 @@ class PeopleTake:
     """Detections of several people, with ground truth.
 
     Attributes:
-        xy_px: (V,T,P,J,2) detections; rows beyond those of a frame are 0.
-        score: (V,T,P,J) 0–1, 0 = not detected.
+        xy_px: (V,T,P,K,2) detections; rows beyond those of a frame are 0.
+        score: (V,T,P,K) 0–1, 0 = not detected.
         fps: Frames per second.
         joints: (T,N,J,3) m, ground truth, in the room (y up). Those of people who are not present are NaN.
         cameras: True cameras (V,).
         person: (V,T,P) which person (N) a detection shows; −1 = none, or a mixture of two.
+        landmarks: Their set.
     """
 
     xy_px: Floats
@@ -54,6 +57,7 @@ class PeopleTake:
     joints: Floats
     cameras: Cameras
     person: NDArray[np.int64]
+    landmarks: str = JOINT_SET
 
 
 def detect_people(
@@ -63,8 +67,10 @@ def detect_people(
     seed: int,
     bias: DetectorBias | None = None,
     present: Sequence[int] | None = None,
+    *,
+    faults: bool = False,
 ) -> PeopleTake:
-    """Returns a take of people.
+    """Returns a take of people, K = J.
 
     Args:
         joints: (T,N,J,3) m, in the room.
@@ -73,6 +79,7 @@ def detect_people(
         seed: Of what is random. The noise of a person does not depend on who else is present.
         bias: Of the detector.
         present: Indices of the people in the room; None = all of them.
+        faults: Whether the detector also misses people for seconds, and finds false ones (`detector_faults`).
     """
     people = list(range(joints.shape[1]) if present is None else present)
     bodies = _Bodies.project(joints[:, people], cameras)
@@ -86,6 +93,9 @@ def detect_people(
     for i, k in combinations(range(len(people)), 2):
         rng = np.random.default_rng([seed, 1 + people[i], 1 + people[k]])
         _merge(xy_px, score, person, bodies.depth_m, (i, k), fps, rng)
+    if faults:
+        rng = np.random.default_rng([seed, 0, 0, 2])
+        xy_px, score, person = add_faults(xy_px, score, person, cameras.size_px, fps, rng)
     truth = np.full(joints.shape, np.nan)
     truth[:, people] = joints[:, people]
     order = _random_order(score, np.random.default_rng([seed, 0, 0, 1]))
@@ -98,6 +108,13 @@ def detect_people(
         cameras=cameras,
         person=np.take_along_axis(person, order, 2),
     )
+
+
+def with_coco_landmarks(take: PeopleTake, seed: int) -> PeopleTake:
+    """Returns a take of joints with the landmarks of COCO instead."""
+    joints, rng = np.nan_to_num(take.joints), np.random.default_rng([seed, 0, 0, 3])
+    xy_px, score = coco_landmarks(take.xy_px, take.score, take.person, joints, take.cameras, take.fps, rng)
+    return replace(take, xy_px=xy_px, score=score, landmarks="coco17")
 
 
 @dataclass(frozen=True, slots=True)

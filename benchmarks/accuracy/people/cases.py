@@ -8,8 +8,8 @@ import numpy as np
 from rich.table import Table
 
 from benchmarks.accuracy.people.run import run
-from benchmarks.accuracy.people.score import PeopleScore, SinglePerson, score, score_single
-from benchmarks.accuracy.people.takes import Room, load, random_room, save, separate, write_keypoints
+from benchmarks.accuracy.people.score import PeopleScore, SinglePerson, score, score_single, with_cameras
+from benchmarks.accuracy.people.takes import SCENES, Room, load, random_room, save, separate, write_keypoints
 from benchmarks.accuracy.people.timeline import timeline
 from pose_rig.lifting.engine import OrtEngine
 from pose_rig.simulation.motion import Clip
@@ -22,8 +22,10 @@ def room_of(clips: Sequence[Clip], people: int, views: int, case: int, args: arg
     if path and path.exists():
         return load(path)
     rng = np.random.default_rng([args.seed, people, views, case])
-    options = {"lenses": args.lenses, "biased": args.biased, "bystanders": args.bystanders}
-    room = random_room(clips, people, views, args.seconds, rng, **options)
+    scene = SCENES[args.scene]
+    options = {"biased": args.biased, "bystanders": args.bystanders, "fps": args.fps or scene.fps}
+    lenses = args.lenses or scene.lenses
+    room = random_room(clips, people, views, args.seconds, rng, scene=scene, lenses=lenses, **options)
     if path:
         save(path, room)
     return room
@@ -66,12 +68,16 @@ def run_case(
     if args.alone:
         alone, apart = [room.alone(n) for n in range(people)], [separate(take, n) for n in range(people)]
         singles = [singles_of(room, alone, f"{name}_alone", args), singles_of(room, apart, f"{name}_separate", args)]
-    done = run(take, people, OrtEngine(args.weights, "cpu"))
-    return score(done, joints, take.fps, *singles), timeline(done, joints, take.fps)
+    done = run(take, people, OrtEngine(args.weights, "cpu"), args.passes)
+    scored = with_cameras(score(done, joints, take.fps, *singles), done, take)
+    return scored, timeline(done, joints, take.fps)
 
 
 def _name(people: int, views: int, case: int, args: argparse.Namespace) -> str:
     """Returns the name of a case in the cache: everything that changes its room."""
     motion = "-".join(path.stem for path in args.motion) + ("-held" if args.held_out else "")
     bias = "biased" if args.biased else "unbiased"
-    return f"{motion}_{args.lenses}_{bias}_{args.bystanders}b_{args.seconds:g}s_{args.seed}_{people}p{views}v{case}"
+    scene = "" if args.scene == "walking" else f"_{args.scene}"
+    rate = f"_{args.fps:g}hz" if args.fps else ""
+    lenses = args.lenses or SCENES[args.scene].lenses
+    return f"{motion}{scene}{rate}_{lenses}_{bias}_{args.bystanders}b_{args.seconds:g}s_{args.seed}_{people}p{views}v{case}"

@@ -4,14 +4,17 @@ Axes: K poses of a whole take, V views, T time steps, N people, L = 12 limb join
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.accuracy.cameras.errors import camera_errors
+from benchmarks.accuracy.people.parts import calibrated_pcp, pcp
 from benchmarks.accuracy.people.run import LIMB, PeopleRun
 from benchmarks.accuracy.similarity import Similarity, mirrored, pa_mm
 from pose_rig.arrays import Floats
+from pose_rig.simulation.people import PeopleTake
 
 FROM_S = 3.0  # after the start, data association is scored
 WINDOW_S = 1.0  # in which the person of an identity is the one of most of its detections
@@ -61,6 +64,10 @@ class PeopleScore:
         solved_ratio: That time over the median of the people alone.
         step_ms: Median computing time of a time step of the solved rig.
         step_ms_alone: Median over the people alone.
+        pcp_percent: (N) correct parts of each person, from the first frame on (`parts`).
+        calibrated_percent: (N) those of the same detections with the true cameras and data association.
+        angle_deg, field_deg, centre_percent: Mean errors of the solved cameras: rotation after the principal point,
+            horizontal field of view, and centres over their distance from their middle (`CameraErrors`).
     """
 
     solved_percent: float
@@ -82,6 +89,11 @@ class PeopleScore:
     solved_ratio: float
     step_ms: float
     step_ms_alone: float
+    pcp_percent: Floats
+    calibrated_percent: Floats = field(default_factory=lambda: np.zeros(0))
+    angle_deg: float = np.nan
+    field_deg: float = np.nan
+    centre_percent: float = np.nan
 
 
 def score(
@@ -132,7 +144,18 @@ def score(
         solved_ratio=np.nan if solved_s is None else solved_s / _mean([one.solved_s for one in alone]),
         step_ms=_median_ms(run),
         step_ms_alone=_mean([one.step_ms for one in alone]),
+        pcp_percent=pcp(run, joints, now),
     )  # fmt: skip
+
+
+def with_cameras(found: PeopleScore, run: PeopleRun, take: PeopleTake) -> PeopleScore:
+    """Returns a score with that of the solved cameras, and of the same detections with the true ones."""
+    found = replace(found, calibrated_percent=calibrated_pcp(take)[: len(found.pcp_percent)])
+    if run.cameras is None:
+        return found
+    errors = camera_errors(run.cameras, take.cameras)
+    means = [float(np.nanmean(values)) for values in (errors.centred_deg, errors.field_deg, errors.centre)]
+    return replace(found, angle_deg=means[0], field_deg=means[1], centre_percent=100 * means[2])
 
 
 def score_single(run: PeopleRun, person: Floats, fps: float) -> SinglePerson:
@@ -141,9 +164,9 @@ def score_single(run: PeopleRun, person: Floats, fps: float) -> SinglePerson:
     truth = person[run.step[used]][:, LIMB]
     pa = np.full(len(person), np.nan)
     if used.any():
-        pa[run.step[used]] = pa_mm(run.poses[used], truth)
+        pa[run.step[used]] = pa_mm(run.poses[used][:, LIMB], truth)
     solved_s = None if run.solved_from is None else run.solved_from / fps
-    return SinglePerson(pa, solved_s, _median_ms(run), _place_mm(run.poses[used], truth))
+    return SinglePerson(pa, solved_s, _median_ms(run), _place_mm(run.poses[used][:, LIMB], truth))
 
 
 def association(run: PeopleRun) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -194,7 +217,7 @@ def _followed(
 ) -> tuple[Floats, Floats, NDArray[np.int64], NDArray[np.int64]]:
     """Returns poses (M,L,3) of the solved rig, the true ones (M,L,3), whose they are (M,), and time steps (M,)."""
     used = run.solved[run.step] & run.tracking & (now >= 0) & (now < truth.shape[1])
-    return run.poses[used], truth[run.step[used], now[used]], now[used], run.step[used]
+    return run.poses[used][:, LIMB], truth[run.step[used], now[used]], now[used], run.step[used]
 
 
 def _ratios(pa: Floats, of_person: NDArray[np.int64], at: NDArray[np.int64], singles: Sequence[SinglePerson]) -> Floats:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.people.run import LIMB, PeopleRun
+from benchmarks.accuracy.people.run import PeopleRun
 from benchmarks.accuracy.people.score import score, score_single
 from pose_rig.geometry import rotation_from_vector
 from tests.fusion.people.scenes import crossing
@@ -30,7 +30,7 @@ def perfect(joints: np.ndarray) -> PeopleRun:
         tracking=np.ones(2 * STEPS, bool),
         found=np.repeat(person[:, None], VIEWS, 1),
         used=np.ones((2 * STEPS, VIEWS), bool),
-        poses=1.1 * joints[step, person][:, LIMB] @ turn.T + 0.5,
+        poses=1.1 * joints[step, person] @ turn.T + 0.5,
         solved=np.arange(STEPS) >= UNSOLVED,
         step_ms=np.full(STEPS, 4.0),
     )

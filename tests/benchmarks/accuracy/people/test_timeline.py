@@ -18,7 +18,7 @@ def test_a_timeline_shows_identities_and_who_is_missing() -> None:
         tracking=step < 20,
         found=np.where(step < 10, 0, 1)[:, None].repeat(2, 1),
         used=np.ones((STEPS, 2), bool),
-        poses=np.zeros((STEPS, 12, 3)) + np.random.default_rng(0).normal(0, 0.3, (STEPS, 12, 3)),
+        poses=np.zeros((STEPS, 17, 3)) + np.random.default_rng(0).normal(0, 0.3, (STEPS, 17, 3)),
         solved=step >= 10,
         step_ms=np.full(STEPS, 2.0),
     )
