@@ -23,6 +23,7 @@ from pose_rig.fusion.camera_inputs import CameraInputs, MessageSource
 from pose_rig.fusion.clocks import FileClock
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.message_file import MessageFile
+from pose_rig.fusion.people_at_start import follow_to_start
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.rig.camera_clocks import CameraClocks, coarse_clocks, described, fine_clocks
@@ -119,7 +120,10 @@ class TwoPasses:
         spans_ns = [(int(track.t_ns[0]), int(track.t_ns[-1])) if len(track.t_ns) else None for track in tracks]
         left_out = [name for name, out in zip(self._names, estimator.left_out.tolist(), strict=True) if out]
         estimator.set_clocks(described(found, self._names, spans_ns, left_out), tracks)
+        several = estimator.shows_several
         estimator.fix_cameras()
+        if several and estimator.mode == "solved":
+            follow_to_start(self.inputs(), estimator, self._stop)
 
     def _found(self, tracks: Sequence[CameraTrack]) -> CameraClocks:
         """Returns the clocks, after first passes with them."""

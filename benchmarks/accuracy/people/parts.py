@@ -1,7 +1,7 @@
 """PCP, the percentage of correct parts, as rooms with several people are usually scored.
 
 A part is right if the mean distance of its ends from the true ones is at most half the true part's length. Every frame
-of every person counts: where there is no pose, no part is right.
+of every person counts: where they are not tracked, no part is right.
 
 Axes: K poses of a whole take, T time steps, N people, J = 17 joints, S = 10 parts, I identities.
 """
@@ -48,7 +48,7 @@ def pcp(run: PeopleRun, joints: Floats, now: Floats) -> Floats:
     placed = _robust_similarity(run.poses[known], joints[run.step[known], now[known]])(run.poses)
     for n in range(joints.shape[1]):
         right = correct_parts(placed, joints[run.step, n]).sum(1)
-        count[n] = [right[run.identity == identity].sum() for identity in identities]
+        count[n] = [right[run.tracking & (run.identity == identity)].sum() for identity in identities]
     out = np.zeros(joints.shape[1])
     for _ in range(min(count.shape)):
         n, i = np.unravel_index(int(count.argmax()), count.shape)

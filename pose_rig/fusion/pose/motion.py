@@ -13,6 +13,7 @@ from pose_rig.fusion.pose.solved_pose import MIN_AGREEMENT, SolvedPose
 VELOCITY_AVERAGING_NS = 100_000_000
 MAX_PRIOR_AGE_NS = 200_000_000  # an older pose is no prior
 MAX_JUMP_NS = 1_500_000_000  # a view that has disagreed for longer does not jump: the pose may be wrong
+NEVER_NS = -(1 << 62)
 
 
 class PersonMotion:
@@ -20,7 +21,7 @@ class PersonMotion:
 
     def __init__(self, views: int) -> None:
         self._pose: SolvedPose | None = None
-        self._agreed_ns = np.full(views, -MAX_JUMP_NS)  # (V,) when each view last agreed with the pose
+        self._agreed_ns = np.full(views, NEVER_NS)  # (V,) when each view last agreed with the pose
         self._t_ns = 0
         self._velocity = np.zeros((0, 3))  # (P,3) m/s
 
@@ -44,7 +45,7 @@ class PersonMotion:
     def restart(self) -> None:
         """Forgets the last pose, and which views agreed with it."""
         self._pose = None
-        self._agreed_ns = np.full(len(self._agreed_ns), -MAX_JUMP_NS)
+        self._agreed_ns = np.full(len(self._agreed_ns), NEVER_NS)
 
     def may_jump(self, t_ns: int) -> NDArray[np.bool_]:
         """Returns (V,) the views that agreed with the pose until now, or less than `MAX_JUMP_NS` ago."""

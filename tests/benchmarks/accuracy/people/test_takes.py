@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.accuracy.people.run import run
 from benchmarks.accuracy.people.score import score
-from benchmarks.accuracy.people.takes import Room, load, random_room, samples, save, separate, write_keypoints
+from benchmarks.accuracy.people.takes import SCENES, Room, load, random_room, samples, save, separate, write_keypoints
 from pose_rig.graph import Engine
 from tests.benchmarks.rigs import walking
 
@@ -73,3 +73,29 @@ def test_a_run_follows_people(room: Room, engine: Engine) -> None:
     assert (done.found[~done.used] == -1).all()
     assert set(done.step.tolist()) == set(range(45))  # at least one pose per time step
     assert score(done, room.joints[:, :2], 30.0).identities >= 1
+
+
+@pytest.fixture(scope="module")
+def working() -> Room:
+    return random_room([walking()], 3, 3, 1.5, np.random.default_rng(4), scene=SCENES["working"], lenses="room", fps=25)
+
+
+def test_people_at_work_are_close_and_seen_by_small_cameras(working: Room) -> None:
+    assert working.joints.shape == (37, 3, 17, 3)
+    assert (working.cameras.size_px == [1032, 776]).all()
+    assert (working.cameras.position[:, 1] > 1.5).all()
+    apart = np.linalg.norm(working.joints[:, 0, 0] - working.joints[:, 1, 0], axis=-1)
+    assert 0.35 < apart.min() < 2
+    take = working.take()
+    assert take.landmarks == "coco17"
+    assert take.xy_px.shape[-2:] == (17, 2)
+
+
+def test_rooms_of_people_at_work_are_read_as_they_were_written(working: Room, tmp_path: Path) -> None:
+    save(tmp_path / "a.npz", working)
+    np.testing.assert_array_equal(load(tmp_path / "a.npz").take().score, working.take().score)
+
+
+def test_two_passes_of_a_short_take(working: Room, engine: Engine) -> None:
+    done = run(working.take(), 3, engine, passes=2)
+    assert set(done.step.tolist()) == set(range(37))

@@ -1,0 +1,33 @@
+"""Who is there at the beginning of a recording: the people of its first seconds, followed backwards to its first frame.
+
+A new person is confirmed only after a while; in the second pass, poses of all people begin with the first frame.
+"""
+
+from pose_rig.fusion.camera_inputs import CameraInputs
+from pose_rig.fusion.clocks import FileClock
+from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.time_steps import due_times, estimate_pose
+from pose_rig.wire.jobs import Stop
+
+LOOK_AHEAD_NS = 2_000_000_000
+
+
+def follow_to_start(cameras: CameraInputs, estimator: Estimator, stop: Stop) -> None:
+    """Leaves an estimator, whose cameras are fixed, with the people who are there in the first frame.
+
+    It computes the first time steps in reverse order; their times are mirrored at the first one, so that it goes on
+    with that.
+
+    Args:
+        cameras: Their messages from the first one on.
+        estimator: Has no people yet.
+        stop: Ends the computation.
+    """
+    steps = []
+    for t_ns in due_times(cameras, FileClock(), estimator, stop):
+        if t_ns is not None:
+            steps.append((t_ns, cameras.samples(t_ns)))
+            if t_ns - steps[0][0] > LOOK_AHEAD_NS:
+                break
+    for t_ns, samples in reversed(steps[1:]):
+        estimate_pose(estimator, 2 * steps[0][0] - t_ns, samples)
