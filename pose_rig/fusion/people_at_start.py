@@ -15,8 +15,8 @@ LOOK_AHEAD_NS = 2_000_000_000
 def follow_to_start(cameras: CameraInputs, estimator: Estimator, stop: Stop) -> None:
     """Leaves an estimator, whose cameras are fixed, with the people who are there in the first frame.
 
-    It computes the first time steps in reverse order; their times are mirrored at the first one, so that it goes on
-    with that.
+    It computes the first time steps in reverse order; their times are mirrored at the first one, which
+    is to follow.
 
     Args:
         cameras: Their messages from the first one on.

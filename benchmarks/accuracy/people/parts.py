@@ -34,7 +34,7 @@ KEPT_MEDIANS = 2.0  # poses that are kept: up to so many medians of the errors
 
 
 def pcp(run: PeopleRun, joints: Floats, now: Floats) -> Floats:
-    """Returns (N,) percentages of correct parts of people, each of whom has one identity for the whole take.
+    """Returns (N,) percentages of correct parts of people; each has one identity for the whole take.
 
     Args:
         run: The run.
