@@ -120,9 +120,8 @@ class TwoPasses:
         spans_ns = [(int(track.t_ns[0]), int(track.t_ns[-1])) if len(track.t_ns) else None for track in tracks]
         left_out = [name for name, out in zip(self._names, estimator.left_out.tolist(), strict=True) if out]
         estimator.set_clocks(described(found, self._names, spans_ns, left_out), tracks)
-        several = estimator.shows_several
         estimator.fix_cameras()
-        if several and estimator.mode == "solved":
+        if estimator.may_show_several and estimator.mode == "solved":
             follow_to_start(self.inputs(), estimator, self._stop)
 
     def _found(self, tracks: Sequence[CameraTrack]) -> CameraClocks:
