@@ -162,7 +162,9 @@ def rig_around(
     for model in random_models(lenses, views, rng):
         made = model.camera(rng)
         candidates: list[tuple[float, Cameras]] = []
-        while len(candidates) < MAX_ATTEMPTS and not (candidates and candidates[-1][0] > placement.min_visible_fraction):
+        while len(candidates) < MAX_ATTEMPTS and not (
+            candidates and candidates[-1][0] > placement.min_visible_fraction
+        ):
             camera = _place(made, placement, rng)
             if all(_angle_between_deg(camera, other) > MIN_ANGLE_DEG for other in placed):
                 candidates.append((float(in_image(some, camera).mean()), camera))

@@ -23,7 +23,8 @@ take; *calibrated*: of the same detections with the true cameras and data associ
 
 ``--scene working``: people stand around something, 0.4–1 m from each other, work and walk a little, before cameras of
 1032 × 776 pixels at 25 frames/s in the corners of a room; the detector has COCO's landmarks, misses people for seconds,
-draws two skeletons for one person, and takes reflections and coats for people (`pose_rig/simulation/detector_faults.py`).
+draws two skeletons for one person, and takes reflections and coats for people
+(`pose_rig/simulation/detector_faults.py`).
 
 ``--case`` shows rigs second by second. ``--cache`` keeps rooms, and what single people reach; delete it to measure
 these again.
@@ -135,7 +136,9 @@ def main() -> None:
     arguments.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="F.onnx", help="other than shipped")
     arguments.add_argument("--scene", choices=SCENES, default="walking", help="what people do; lenses and rate of it")
     arguments.add_argument("--fps", type=float, metavar="N", help="frames per second, other than those of the scene")
-    arguments.add_argument("--passes", type=int, choices=(1, 2), default=1, help="2 = as of files; the second is scored")
+    arguments.add_argument(
+        "--passes", type=int, choices=(1, 2), default=1, help="2 = as of files; the second is scored"
+    )
     arguments.add_argument("--people", default="2,3,4", metavar="N,N", help="how many are tracked")
     arguments.add_argument("--cameras", default="4,6", metavar="N,N")
     arguments.add_argument("--rigs", type=int, default=3, help="for every number of people and cameras")

@@ -80,4 +80,5 @@ def _name(people: int, views: int, case: int, args: argparse.Namespace) -> str:
     scene = "" if args.scene == "walking" else f"_{args.scene}"
     rate = f"_{args.fps:g}hz" if args.fps else ""
     lenses = args.lenses or SCENES[args.scene].lenses
-    return f"{motion}{scene}{rate}_{lenses}_{bias}_{args.bystanders}b_{args.seconds:g}s_{args.seed}_{people}p{views}v{case}"
+    room = f"{motion}{scene}{rate}_{lenses}_{bias}_{args.bystanders}b"
+    return f"{room}_{args.seconds:g}s_{args.seed}_{people}p{views}v{case}"

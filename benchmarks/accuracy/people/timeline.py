@@ -52,5 +52,9 @@ def _identities(run: PeopleRun, mine: NDArray[np.bool_], now: NDArray[np.int64],
         here = mine & (run.identity == identity)
         people = "/".join(map(str, dict.fromkeys(now[here].tolist())))
         known = here & (now >= 0) & (now < joints.shape[1])
-        error = pa_mm(run.poses[known][:, LIMB], joints[run.step[known], now[known]][:, LIMB]).mean() if known.any() else np.nan
+        error = (
+            pa_mm(run.poses[known][:, LIMB], joints[run.step[known], now[known]][:, LIMB]).mean()
+            if known.any()
+            else np.nan
+        )
         yield f"{identity} → {people} ({run.used[here].sum(1).mean():.1f}, {error:.0f})"

@@ -16,7 +16,8 @@ from tests.benchmarks.rigs import walking
 def options(folder: Path) -> Namespace:
     return Namespace(
         motion=[Path("walk.npz")], held_out=False, lenses="real", biased=True, bystanders=0, seconds=0.6, seed=0,
-        weights=DEFAULT_WEIGHTS, alone=True, scene="walking", fps=None, passes=1, cache=folder / "cache", keypoints=folder / "kp.npz",
+        weights=DEFAULT_WEIGHTS, alone=True, scene="walking", fps=None, passes=1,
+        cache=folder / "cache", keypoints=folder / "kp.npz",
     )  # fmt: skip
 
 

@@ -52,7 +52,7 @@ def test_a_person_has_one_identity(joints: np.ndarray) -> None:
 
 def test_parts_are_right_up_to_half_their_length(joints: np.ndarray) -> None:
     truth = joints[:1, 0]
-    forearm = int(np.flatnonzero((PARTS[:, 1] == INDEX["l_wrist"]))[0])
+    forearm = int(np.flatnonzero(PARTS[:, 1] == INDEX["l_wrist"])[0])
     length = np.linalg.norm(truth[0, INDEX["l_elbow"]] - truth[0, INDEX["l_wrist"]])
     for share, right in ((0.9, True), (1.1, False)):
         off = truth.copy()
