@@ -4,6 +4,7 @@ Axes: V views, T frames, N people, P detections, J = 17 joints, K = 17 landmarks
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.simulation.cameras import Cameras
@@ -20,7 +21,7 @@ _UP = np.array([0.0, 1.0, 0.0])
 def coco_landmarks(
     xy_px: Floats,
     score: Floats,
-    person: Floats,
+    person: NDArray[np.int64],
     joints: Floats,
     cameras: Cameras,
     fps: float,
@@ -59,7 +60,7 @@ def coco_landmarks(
     return np.where(found[..., None] > 0, out, 0.0), found
 
 
-def _ears(joints: Floats, cameras: Cameras) -> tuple[Floats, Floats]:
+def _ears(joints: Floats, cameras: Cameras) -> tuple[Floats, NDArray[np.bool_]]:
     """Returns (V,T,N,2,2) px from the middle of the head to the ears, left first, and (V,T,N,2) which are hidden."""
     head = joints[:, :, INDEX["head"]]
     forward = (joints[:, :, INDEX["nose"]] - head) * [1.0, 0.0, 1.0]

@@ -7,6 +7,7 @@ Axes: K poses of a whole take, T time steps, N people, J = 17 joints, S = 10 par
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.accuracy.calibrated import cameras_of, triangulate
 from benchmarks.accuracy.people.run import PeopleRun
@@ -33,7 +34,7 @@ REFITS = 2  # of the similarity, without the poses that are farthest off
 KEPT_MEDIANS = 2.0  # poses that are kept: up to so many medians of the errors
 
 
-def pcp(run: PeopleRun, joints: Floats, now: Floats) -> Floats:
+def pcp(run: PeopleRun, joints: Floats, now: NDArray[np.int64]) -> Floats:
     """Returns (N,) percentages of correct parts of people; each has one identity for the whole take.
 
     Args:
@@ -51,7 +52,7 @@ def pcp(run: PeopleRun, joints: Floats, now: Floats) -> Floats:
         count[n] = [right[run.tracking & (run.identity == identity)].sum() for identity in identities]
     out = np.zeros(joints.shape[1])
     for _ in range(min(count.shape)):
-        n, i = np.unravel_index(int(count.argmax()), count.shape)
+        n, i = divmod(int(count.argmax()), count.shape[1])
         out[n] = max(count[n, i], 0)
         count[n, :] = count[:, i] = -1
     return np.asarray(100 * out / (len(joints) * len(PARTS)))
