@@ -4,6 +4,7 @@ import numpy as np
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.initialise import detection_sd
+from pose_rig.fusion.pose.computation import alone
 from pose_rig.fusion.pose.landmarks import MAX_SD_M, ExtraLandmarks
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.skeleton import INDEX, J, landmarks, parent_of
@@ -36,7 +37,7 @@ def test_fingers_and_faces_that_three_views_see_are_placed() -> None:
     sd = detection_sd(CAMERAS.ideal_xy(images(BODY[None], CAMERAS)[0]), np.ones((3, J), bool))[:, 0]
     extras = ExtraLandmarks(sets)
     hypothesis = hypothesis_of(samples, sets, BODY - BODY[0], CAMERAS)
-    points, covariance, score = extras.triangulate(hypothesis, samples, sets, CAMERAS, np.ones(3), BODY, sd)
+    points, covariance, score = alone(extras.triangulate(hypothesis, samples, sets, CAMERAS, np.ones(3), BODY, sd))
     wanted = true[[WHOLE.names.index(name) for name in extras.names]]
     assert len(extras.names) == 120
     assert np.linalg.norm(points - wanted, axis=-1).max() < 0.015

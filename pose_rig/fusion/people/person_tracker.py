@@ -99,7 +99,7 @@ class PersonTracker:
         corrected, solved = yield from solved_pose(hypothesis, rig.solution, weight, prior, may_jump)
         self._motion.update(solved, observation.t_ns)
         lifted = own_lifts(hypothesis, corrected)
-        pose = self._solved(corrected, solved, rig.solution, rig.known, weight, samples, cameras, lifted)
+        pose = yield from self._solved(corrected, solved, rig.solution, rig.known, weight, samples, cameras, lifted)
         return pose, hypothesis, solved
 
     def _solved(
@@ -112,14 +112,14 @@ class PersonTracker:
         samples: Sequence[Sample | None],
         cameras: CameraProperties,
         lifted: Floats,
-    ) -> PoseEstimate:
+    ) -> Computations[PoseEstimate]:
         used, extra, t_ns = (weight > 0)[:, None], cameras.extra, hypothesis.observation.t_ns
         visible = hypothesis.score > 0
         distance = np.linalg.norm(pose.projected_px - hypothesis.xy_px, axis=-1) * visible * used
         score = (hypothesis.score * pose.inlier * used).max(0)
         parts = [(pose.joints, pose.covariance, score)]
         if extra is not None and extra.names:
-            placed = extra.triangulate(
+            placed = yield from extra.triangulate(
                 hypothesis, samples, cameras.landmarks, solution.cameras, weight, pose.joints, pose.sd
             )
             parts.append(placed)

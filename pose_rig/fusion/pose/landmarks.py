@@ -3,14 +3,17 @@
 Axes: V views, E extra landmarks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.triangulate import Rays, triangulate
+from pose_rig.fusion.calibration.triangulate import Rays, Triangulation, triangulate
+from pose_rig.fusion.pose.computation import Computations
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.skeleton import INDEX, Landmarks, extra_landmarks, parent_of
@@ -18,6 +21,46 @@ from pose_rig.skeleton import INDEX, Landmarks, extra_landmarks, parent_of
 PRIOR_SD_M = 0.12  # distance of toes, finger tips and ears from ankles, wrists and the middle of the head
 ITERATIONS, RELAXATION = 3, 4.0  # as in `triangulate`: the prior is near
 MAX_SD_M = 0.06  # of a landmark whose score is not 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceLandmarks:
+    """The extra landmarks of one pose, as a `Computation` that returns `Triangulation`.
+
+    Attributes:
+        cameras: The solved rig.
+        xy_px: (V,E,2).
+        sd: (V,1) standard deviation of inliers, ideal coordinates.
+        weight: (V,E).
+        prior: (E,3) m, their parent joints.
+    """
+
+    cameras: Calibration
+    xy_px: Floats
+    sd: Floats
+    weight: Floats
+    prior: Floats
+    stage: ClassVar[int] = 3
+
+    @property
+    def kind(self) -> Hashable:
+        """The same landmarks in the same rig."""
+        return PlaceLandmarks, id(self.cameras), self.weight.shape
+
+    def alone(self) -> Triangulation:
+        """Returns where the landmarks are."""
+        rays = Rays(self.cameras.ideal_xy(self.xy_px), self.sd, self.weight)
+        return triangulate(rays, self.cameras, self.prior, PRIOR_SD_M, ITERATIONS, RELAXATION)
+
+    @classmethod
+    def together(cls, computations: Sequence["PlaceLandmarks"]) -> list[Triangulation]:
+        """Returns where those of several poses are."""
+        xy_px, sd, weight, prior = (np.stack([getattr(one, name) for one in computations]) for name in PLACED_FROM)
+        found = PlaceLandmarks(computations[0].cameras, xy_px, sd, weight, prior).alone()
+        return [Triangulation(*parts) for parts in zip(found.points, found.information, found.weight, strict=True)]
+
+
+PLACED_FROM = ("xy_px", "sd", "weight", "prior")
 
 
 class ExtraLandmarks:
@@ -49,7 +92,7 @@ class ExtraLandmarks:
         view_weight: Floats,
         joints: Floats,
         sd: Floats,
-    ) -> tuple[Floats, Floats, Floats]:
+    ) -> Computations[tuple[Floats, Floats, Floats]]:
         """Returns positions (E,3) m, covariance (E,3,3) m², and scores (E,), 0 = position from the prior.
 
         Args:
@@ -62,8 +105,8 @@ class ExtraLandmarks:
             sd: (V,) standard deviation of inliers, ideal coordinates.
         """
         xy, score = self._detected(hypothesis, samples, sets)
-        rays = Rays(cameras.ideal_xy(xy), sd[:, None], (score > 0) * view_weight[:, None])
-        found = triangulate(rays, cameras, self.at_parents(joints), PRIOR_SD_M, ITERATIONS, RELAXATION)
+        weight = (score > 0) * view_weight[:, None]
+        found = yield PlaceLandmarks(cameras, xy, sd[:, None], weight, self.at_parents(joints))
         covariance = found.covariance
         accurate = np.trace(covariance, axis1=1, axis2=2) < MAX_SD_M**2
         return found.points, covariance, (score * np.clip(found.weight, 0, 1)).max(0) * accurate

@@ -85,7 +85,9 @@ class PosesFileWriter:
         self._path = path
         heights = dict(further_heights_m) if people else {}
         self._header = RowHeader(tuple(cameras), NO_LANDMARKS, JOINTS, height_m, height_assumed, people, heights)
+        self._dtype = self._header.dtype
         self._begun = False
+        self._columns: dict[str, NDArray[np.int64]] = {}  # of the landmarks of the file, by landmark set
         partial, previous = partial_path(path), None
         try:
             if restarts and partial.exists():
@@ -115,8 +117,9 @@ class PosesFileWriter:
             self._begun = True
             names = next((known.names for known in landmarks if known is not None), NO_LANDMARKS)
             self._header = msgspec.structs.replace(self._header, landmarks=names, joints=pose.joints)
+            self._dtype = self._header.dtype
             self._rows.begin(self._header)
-        row = np.zeros((), self._header.dtype)
+        row = np.zeros((), self._dtype)
         lost = 1.0 if pose.tracking else np.nan
         row["t_ns"], row["mode"] = pose.t_ns, MODES.index(pose.mode)
         row["xyz"], row["xyz_raw"] = pose.xyz * lost, pose.xyz_raw * lost
@@ -132,11 +135,18 @@ class PosesFileWriter:
             if person < 0 and self._header.people:  # the detections in this view are of others
                 continue
             person = max(person, 0)  # a view that the fusion left out keeps its first person
-            columns = [known.names.index(name) if name in known.names else -1 for name in self._header.landmarks]
-            visible = (sample.score[person, columns] > 0) & (np.array(columns) >= 0)
+            columns = self._columns_in(known)
+            visible = (sample.score[person, columns] > 0) & (columns >= 0)
             row["xy"][v] = np.where(visible[:, None], sample.xy_px[person, columns], np.nan)
             row["xy_score"][v] = np.where(visible, sample.score[person, columns], 0.0)
         self._rows.add(row.tobytes())
+
+    def _columns_in(self, known: Landmarks) -> NDArray[np.int64]:
+        """Returns (K,) the columns of the landmarks of the file in a landmark set, −1 = not in it."""
+        if known.name not in self._columns:
+            column = {name: k for k, name in enumerate(known.names)}
+            self._columns[known.name] = np.array([column.get(name, -1) for name in self._header.landmarks], np.int64)
+        return self._columns[known.name]
 
     def close(
         self,

@@ -8,6 +8,7 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.initialise import detection_sd
+from pose_rig.fusion.pose.computation import Computations, alone, together
 from pose_rig.fusion.pose.hypothesis import Hypothesis
 from pose_rig.fusion.pose.landmarks import MAX_SD_M, PRIOR_SD_M, ExtraLandmarks
 from pose_rig.fusion.pose.sync import Sample
@@ -50,7 +51,7 @@ def look(
     """Names, positions, covariance and scores of the extra landmarks."""
     extras = ExtraLandmarks(sets)
     hypothesis = hypothesis_of(samples, sets, BODY - BODY[0], CAMERAS)
-    return (extras.names, *extras.triangulate(hypothesis, samples, sets, CAMERAS, weight, BODY, SD), hypothesis)
+    return (extras.names, *alone(extras.triangulate(hypothesis, samples, sets, CAMERAS, weight, BODY, SD)), hypothesis)
 
 
 def true(names: Sequence[str]) -> Floats:
@@ -139,6 +140,18 @@ def test_in_a_mirrored_candidate_left_is_right() -> None:
     observation = hypothesis.observation.with_mirrors()
     mirrored = replace(hypothesis, observation=observation, assignment=np.array([0, 4, 2]))
     assert observation.mirrored[4]
-    points, _, score = extras.triangulate(mirrored, samples, [FULL] * 3, CAMERAS, ALL, BODY, SD)
+    points, _, score = alone(extras.triangulate(mirrored, samples, [FULL] * 3, CAMERAS, ALL, BODY, SD))
     assert np.linalg.norm(points - true(extras.names), axis=-1).max() < 0.01
     assert (score > 0.5).all()
+
+
+def test_several_poses_at_once_are_those_one_by_one() -> None:
+    def step(weight: Floats, lost: Sequence[str]) -> Computations[tuple[Floats, Floats, Floats]]:
+        samples, sets = [sample(view, FULL, lost) for view in range(3)], [FULL] * 3
+        hypothesis = hypothesis_of(samples, sets, BODY - BODY[0], CAMERAS)
+        return ExtraLandmarks(sets).triangulate(hypothesis, samples, sets, CAMERAS, weight, BODY, SD)
+
+    cases = [(ALL, []), (np.array([1.0, 0.3, 0.0]), []), (ALL, ["left_heel", "nose"])]
+    for one, found in zip(cases, together([step(*case) for case in cases]), strict=True):
+        for wanted, value in zip(alone(step(*one)), found, strict=True):
+            np.testing.assert_allclose(value, wanted, atol=1e-9)
