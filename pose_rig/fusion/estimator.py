@@ -23,6 +23,7 @@ from pose_rig.fusion.live_clocks import LiveClocks
 from pose_rig.fusion.people.namesakes import Namesakes
 from pose_rig.fusion.people.people import People
 from pose_rig.fusion.people.person_tracker import PersonTracker
+from pose_rig.fusion.people.step_input import StepInput
 from pose_rig.fusion.people.tracked_person import PersonStep
 from pose_rig.fusion.pose.computation import Computations, alone
 from pose_rig.fusion.pose.hypothesis import Hypothesis
@@ -151,7 +152,7 @@ class Estimator:
         else:
             self.restart_with(solution.transformed(np.eye(3), origin, scale))
             if self.may_show_several and self._rig.poses.recorded is None:
-                people.transform(self._config, origin, scale)
+                people.roster.transform(self._config, origin, scale)
                 self._people = people
 
     def restart_with(self, solution: RigSolution | None) -> None:
@@ -193,7 +194,7 @@ class Estimator:
     @property
     def most_people(self) -> int:
         """How many people there may be, or have been."""
-        return max(self._config.people, self._people.count)
+        return max(self._config.people, self._people.roster.count)
 
     def track(self, view: int, samples: Sequence[Sample]) -> CameraTrack:
         """Returns the detections of a camera in its frames, each lifted by itself."""
@@ -314,7 +315,7 @@ class Estimator:
         """Gives people who are tracked a little later the identities that they have in the poses."""
         names = {} if self._late_people is None else self._namesakes.found(*least)
         if self._late_people is not None and names:
-            self._rig.rename(self._late_people.rename(names, self._people.count))
+            self._rig.rename(self._late_people.roster.rename(names, self._people.roster.count))
 
     def _estimate(
         self, t_ns: int, samples: Sequence[Sample | None], people: People, *, learn: bool
@@ -322,13 +323,13 @@ class Estimator:
         cameras, rig = self._cameras, self._rig.view(t_ns)
         cameras.fix_joints()
         observation = yield Observe(t_ns, samples, cameras.landmarks, rig.intrinsics)
-        steps = yield from people.estimate(observation, samples, cameras, rig, self._engine)
+        steps = yield from people.estimate(StepInput(observation, samples, cameras, rig, self._engine))
         self._steps = steps
         first, self.others = steps[0], tuple(step.pose for step in steps[1:] if step.is_placed)
         main = _best_seen(steps)
         self.evidence = Evidence(main.hypothesis, main.solved)
-        if learn and people.first.vertical is not None:
-            self._rig.set_vertical(people.first.vertical)
+        if learn and people.roster.first.vertical is not None:
+            self._rig.set_vertical(people.roster.first.vertical)
         if learn and people.corrected:
             self._rig.restart_unsolved()
             for earlier, corrected in people.corrected:
@@ -344,7 +345,7 @@ class Estimator:
 
         That is how much it counts, for how long it has disagreed, s, and whether it agreed a moment ago.
         """
-        return np.concatenate([self._rig.weight, self._rig.inconsistent_s, self._people.first.may_jump(t_ns)])
+        return np.concatenate([self._rig.weight, self._rig.inconsistent_s, self._people.roster.first.may_jump(t_ns)])
 
     def learn(self, evidence: Sequence[Evidence]) -> None:
         """Updates the cameras with time steps that other estimators have computed; solves them after the last."""
@@ -365,15 +366,15 @@ class Estimator:
     @property
     def person(self) -> PersonTracker:
         """The first person who is tracked."""
-        return self._people.first
+        return self._people.roster.first
 
     def track_person(self, person: PersonTracker) -> None:
         """Continues with a person that another estimator has tracked."""
-        self._people.first = person
+        self._people.roster.first = person
 
     def forget_person(self) -> None:
         """Has the first person found again, wherever they are."""
-        self._people.first = PersonTracker(self._config)
+        self._people.roster.first = PersonTracker(self._config)
 
     @property
     def steady_steps(self) -> int:

@@ -3,8 +3,6 @@
 Axes: V views, J = 17 joints.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +10,7 @@ from pose_rig.arrays import Floats
 from pose_rig.config import ASSUMED_HEIGHT_M, Config
 from pose_rig.fusion.calibration.body_scale import BodyScale
 from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.people.step_input import StepInput
 from pose_rig.fusion.pose.association import DataAssociation
 from pose_rig.fusion.pose.cold_frame import ColdFrame
 from pose_rig.fusion.pose.computation import Computations
@@ -23,12 +22,10 @@ from pose_rig.fusion.pose.observation import Observation
 from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.solved_pose import SolvedPose, solved_pose
-from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose.uncertainty import inflate_covariance
 from pose_rig.fusion.rig.camera_properties import CameraProperties
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.geometry import nearest_rotation, unrectify_ideal
-from pose_rig.graph import Engine
 from pose_rig.skeleton import J
 from pose_rig.wire.messages import Mode
 
@@ -67,24 +64,10 @@ class PersonTracker:
         self._position.restart()
         self._motion.restart()
 
-    def estimate(
-        self,
-        observation: Observation,
-        samples: Sequence[Sample | None],
-        cameras: CameraProperties,
-        rig: RigView,
-        engine: Engine,
-    ) -> Computations[tuple[PoseEstimate, Hypothesis | None, SolvedPose | None]]:
-        """Returns the pose at a time step, the data association (None = in no view), and the pose in the solved rig.
-
-        Args:
-            observation: All candidates.
-            samples: (V) the detections that they come from.
-            cameras: Their image sizes and landmark sets.
-            rig: What is known of the cameras.
-            engine: Runs the graph.
-        """
-        hypothesis = yield from self._association.associate(observation, engine, rig.prior, rig.weight)
+    def estimate(self, given: StepInput) -> Computations[tuple[PoseEstimate, Hypothesis | None, SolvedPose | None]]:
+        """Returns the pose at a time step, the data association (None = in no view), and the pose in the solved rig."""
+        observation, rig, cameras = given.observation, given.rig, given.cameras
+        hypothesis = yield from self._association.associate(observation, given.engine, rig.prior, rig.weight)
         if hypothesis is None:
             return self._untracked(observation, rig.mode, cameras), None, None
         if hypothesis.switched or not self._was_solved:
@@ -99,28 +82,27 @@ class PersonTracker:
         corrected, solved = yield from solved_pose(hypothesis, rig.solution, weight, prior, may_jump)
         self._motion.update(solved, observation.t_ns)
         lifted = own_lifts(hypothesis, corrected)
-        pose = yield from self._solved(corrected, solved, rig.solution, rig.known, weight, samples, cameras, lifted)
+        pose = yield from self._solved(given, corrected, solved, rig.solution, weight, lifted)
         return pose, hypothesis, solved
 
     def _solved(
         self,
+        given: StepInput,
         hypothesis: Hypothesis,
         pose: SolvedPose,
         solution: RigSolution,
-        known: NDArray[np.bool_],
         weight: Floats,
-        samples: Sequence[Sample | None],
-        cameras: CameraProperties,
         lifted: Floats,
     ) -> Computations[PoseEstimate]:
-        used, extra, t_ns = (weight > 0)[:, None], cameras.extra, hypothesis.observation.t_ns
+        cameras, known, t_ns = given.cameras, given.rig.known, given.t_ns
+        used, extra = (weight > 0)[:, None], cameras.extra
         visible = hypothesis.score > 0
         distance = np.linalg.norm(pose.projected_px - hypothesis.xy_px, axis=-1) * visible * used
         score = (hypothesis.score * pose.inlier * used).max(0)
         parts = [(pose.joints, pose.covariance, score)]
         if extra is not None and extra.names:
             placed = yield from extra.triangulate(
-                hypothesis, samples, cameras.landmarks, solution.cameras, weight, pose.joints, pose.sd
+                hypothesis, given.samples, cameras.landmarks, solution.cameras, weight, pose.joints, pose.sd
             )
             parts.append(placed)
         raw, covariance, score = (np.concatenate(column) for column in zip(*parts, strict=True))

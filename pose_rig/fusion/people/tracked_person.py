@@ -3,7 +3,6 @@
 Axes: V views, J = 17 joints, P points (`segments.POINTS`), L segment lengths.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,15 +16,11 @@ from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.people.appearance import Appearance
 from pose_rig.fusion.people.bone_lengths import BoneLengths
 from pose_rig.fusion.people.person_tracker import PersonTracker
+from pose_rig.fusion.people.step_input import StepInput
 from pose_rig.fusion.pose.computation import Computations
 from pose_rig.fusion.pose.hypothesis import Hypothesis
-from pose_rig.fusion.pose.observation import Observation
 from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.solved_pose import MIN_AGREEMENT, SolvedPose
-from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.camera_properties import CameraProperties
-from pose_rig.fusion.rig.rig_view import RigView
-from pose_rig.graph import Engine
 
 MAX_DISTANCE, DISTANCE_PER_S, LOST_DISTANCE = 0.2, 0.25, 0.5  # of a candidate, in body heights
 CONFIRMED_AFTER_S = 0.3  # of a new person in two views; the rays of two people may meet by chance
@@ -147,23 +142,12 @@ class TrackedPerson:
             return measured
         return solution.bone_length_m if self.bones_m is None else self.bones_m
 
-    def estimate(
-        self,
-        observation: Observation,
-        samples: Sequence[Sample | None],
-        cameras: CameraProperties,
-        rig: RigView,
-        engine: Engine,
-    ) -> Computations[PersonStep]:
-        """Returns the person at a time step; arguments are those of `PersonTracker.estimate`.
-
-        The rig is that of all cameras, whoever they show.
-        """
-        rig = rig.for_views(observation.present)
+    def estimate(self, given: StepInput) -> Computations[PersonStep]:
+        """Returns the person at a time step, given their candidates and the rig of all cameras, whoever they show."""
+        rig = given.rig.for_views(given.observation.present)
         if rig.solution is not None and (own := self.bones(rig.solution)) is not rig.solution.bone_length_m:
             rig = replace(rig, solution=replace(rig.solution, bone_length_m=own))
-        found = yield from self.tracker.estimate(observation, samples, cameras, rig, engine)
-        pose, hypothesis, solved = found
+        pose, hypothesis, solved = yield from self.tracker.estimate(replace(given, rig=rig))
         return PersonStep(pose if not self.identity else replace(pose, person=self.identity), hypothesis, solved)
 
     @property

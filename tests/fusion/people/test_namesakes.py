@@ -75,8 +75,8 @@ def test_a_tracker_that_is_behind_takes_the_identities_of_the_poses(engine: Engi
         made.step(scene.t_ns(index), scene.samples(index), complete)
     behind = made._late_people
     assert behind is not None
-    assert [one.identity for one in behind._people] == [0, 1]
-    for one, other in zip(made._people._people, behind._people, strict=True):
+    assert [one.identity for one in behind.roster.people] == [0, 1]
+    for one, other in zip(made._people.roster.people, behind.roster.people, strict=True):
         t_ns = scene.t_ns(len(scene.joints) - 1)
         here, there = one.expected(t_ns), other.expected(t_ns)
         assert here is not None
@@ -86,7 +86,7 @@ def test_a_tracker_that_is_behind_takes_the_identities_of_the_poses(engine: Engi
 
 def _shown(made: Estimator, scene: PeopleScene, index: int) -> int:
     """Which true person the first identity of the poses is."""
-    place = made._people._people[0].expected(scene.t_ns(index))
+    place = made._people.roster.people[0].expected(scene.t_ns(index))
     assert place is not None
     away = np.linalg.norm(scene.joints[index][:, 0] - place[0], axis=-1)
     return int(np.argmin(away))
@@ -96,11 +96,11 @@ def test_who_is_not_known_to_the_other_gets_a_number_of_their_own(engine: Engine
     scene = film_people(crossing(2, 1.5, FPS), ring(4), fps=FPS, hide=False)
     made = estimator_of(engine, scene, 2)
     follow(scene, made)
-    people = made._people
+    people = made._people.roster
     assert people.rename({0: 1}, 3) == {0: 1, 1: 3}
-    assert [one.identity for one in people._people] == [1, 3]
+    assert [one.identity for one in people.people] == [1, 3]
     assert people.rename({3: 1, 1: 3}, 3) == {3: 1, 1: 3}
-    assert [one.identity for one in people._people] == [1, 3]
+    assert [one.identity for one in people.people] == [1, 3]
 
 
 def test_numbers_begin_again_after_the_one_who_is_left() -> None:

@@ -1,5 +1,7 @@
 """Several people over time: crossings, arrivals, departures, returns."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from pose_rig.config import Config
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.people.people import People
 from pose_rig.fusion.people.person_tracker import PersonTracker
+from pose_rig.fusion.people.step_input import StepInput
 from pose_rig.fusion.people.tracked_person import LEAVES_AFTER_S, PersonStep
 from pose_rig.fusion.pose.computation import alone
 from pose_rig.fusion.pose.sync import Sample
@@ -15,7 +18,7 @@ from pose_rig.geometry import angle_deg, rotation_from_vector
 from pose_rig.graph import Engine
 from pose_rig.simulation.cameras import Cameras
 from tests.fusion.fakes import SIZE, config, finite, ring, solved_configs, turned_at, unsolved
-from tests.fusion.people.scenes import PeopleScene, crossing, film_people
+from tests.fusion.people.scenes import PeopleScene, crossing, film_people, three_people
 from tests.fusion.people.solved import Followed, estimator_of, follow, observation_at, properties_of, rig_of
 
 FPS = 15.0
@@ -222,7 +225,7 @@ class Tracked:
     def step(self, index: int, *, solved: bool) -> list[PersonStep]:
         rig, observation = rig_of(self.scene, solved=solved), observation_at(self.scene, index)
         samples = self.scene.samples(index)
-        return alone(self.people.estimate(observation, samples, self.cameras, rig, self.engine))
+        return alone(self.people.estimate(StepInput(observation, samples, self.cameras, rig, self.engine)))
 
 
 def test_one_person_is_tracked_as_without_others(engine: Engine) -> None:
@@ -232,7 +235,7 @@ def test_one_person_is_tracked_as_without_others(engine: Engine) -> None:
         rig = rig_of(scene, solved=index > 10)
         (step,) = one.step(index, solved=index > 10)
         observation, samples = observation_at(scene, index), scene.samples(index)
-        pose, hypothesis, solved = alone(same.estimate(observation, samples, one.cameras, rig, engine))
+        pose, hypothesis, solved = alone(same.estimate(StepInput(observation, samples, one.cameras, rig, engine)))
         assert step.pose.xyz.tobytes() == pose.xyz.tobytes()
         assert (step.hypothesis is None, step.solved is None) == (hypothesis is None, solved is None)
 
@@ -319,3 +322,23 @@ def test_everything_repeats_to_the_last_bit(engine: Engine) -> None:
     assert first.identities == second.identities
     for one, other in zip(first.steps, second.steps, strict=True):
         assert [pose.xyz.tobytes() for pose in one] == [pose.xyz.tobytes() for pose in other]
+
+
+def test_a_part_has_some_of_the_candidates(engine: Engine) -> None:
+    scene = three_people(0.2, hide=False)
+    rig = rig_of(scene)
+    given = StepInput(observation_at(scene, 3), scene.samples(3), properties_of(scene), rig, engine)
+    part = given.part(np.array([0, 5]))
+    assert part.t_ns == given.t_ns == scene.t_ns(3)
+    assert part.observation.view.tolist() == given.observation.view[[0, 5]].tolist()
+    assert part.rig is rig
+
+
+def test_cameras_that_are_not_trusted_are_not_known(engine: Engine) -> None:
+    scene = three_people(0.2, hide=False)
+    known = np.array([True, False, True, True])
+    observation, samples, cameras = observation_at(scene, 0), scene.samples(0), properties_of(scene)
+    solved = StepInput(observation, samples, cameras, replace(rig_of(scene), known=known), engine).solved_cameras
+    assert solved is not None
+    assert solved.known.tolist() == known.tolist()
+    assert StepInput(observation, samples, cameras, rig_of(scene, solved=False), engine).solved_cameras is None

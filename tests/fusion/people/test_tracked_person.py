@@ -7,6 +7,7 @@ import pytest
 
 from pose_rig.config import ASSUMED_HEIGHT_M
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, body_height
+from pose_rig.fusion.people.step_input import StepInput
 from pose_rig.fusion.people.tracked_person import (
     DISTANCE_PER_S,
     LOST_DISTANCE,
@@ -49,7 +50,8 @@ def step(
     whole = observation_at(scene, index)
     rows = np.flatnonzero((shown_by(scene, whole, index) == PERSON) & np.isin(whole.view, views))
     rig = rig_of(scene)
-    found = alone(person.estimate(whole.part(rows), scene.samples(index), properties_of(scene), rig, engine))
+    given = StepInput(whole, scene.samples(index), properties_of(scene), rig, engine)
+    found = alone(person.estimate(given.part(rows)))
     person.update(scene.t_ns(index), found, calibration_of(scene.cameras))
     return found
 
