@@ -112,12 +112,14 @@ class Keyframes:
         self._limbs = None
 
     def _drop(self, indices: Sequence[int]) -> None:
+        kept = np.ones(len(self.frames), bool)
+        kept[indices] = False
         for index in reversed(indices):
             del self.frames[index]
         if self._limbs is not None:
-            self._limbs = np.delete(self._limbs[0], indices, 0), np.delete(self._limbs[1], indices, 0)
-        self._person = np.delete(self._person, indices)
-        self._distance = np.delete(np.delete(self._distance, indices, 0), indices, 1)
+            self._limbs = self._limbs[0][kept], self._limbs[1][kept]
+        self._person = self._person[kept]
+        self._distance = self._distance[kept][:, kept]
 
     def _most_redundant(self) -> int:
         """Returns the older of the two most similar keyframes, unless its views agree much better."""

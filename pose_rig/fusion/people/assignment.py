@@ -44,7 +44,7 @@ def assign(
     if not free.any():
         return found
     cost = distances(observation, cameras, expected, height_m)
-    for view in np.unique(observation.view[free & cameras.known[observation.view]]).tolist():
+    for view in sorted(set(observation.view[free & cameras.known[observation.view]].tolist())):
         candidates = np.flatnonzero(free & (observation.view == view))
         chosen = cheapest(cost[:, candidates], gate)
         found[:, view] = np.where(chosen == UNASSIGNED, UNASSIGNED, candidates[chosen])
