@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.lens import LensTable, distort, monotone_radius
 
+MAX_SHAPE_CHANGE = 0.02  # of an image that is only scaled, to whole pixels
+
 
 @dataclass(frozen=True)
 class Intrinsics:
@@ -62,6 +64,21 @@ class Intrinsics:
             np.where(column, self.dist, otherwise.dist),
             np.where(chosen, self.fisheye, otherwise.fisheye),
         )
+
+    def resized(self, size_px: Floats) -> tuple["Intrinsics", NDArray[np.bool_]]:
+        """Returns the same cameras with images of other sizes, and (V,) whose images have the same shape as before.
+
+        Focal lengths are in proportion to the longer side, also of a phone that was turned. The principal point of an
+        image of another shape is unknown: it is taken to be its centre.
+
+        Args:
+            size_px: (V,2).
+        """
+        scale = size_px.max(-1) / self.size_px.max(-1)
+        shape, before = size_px[:, 0] / size_px[:, 1], self.size_px[:, 0] / self.size_px[:, 1]
+        alike = np.abs(shape / before - 1) < MAX_SHAPE_CHANGE
+        point_px = np.where(alike[:, None], scale[:, None] * self.principal_point_px, 0.5 * size_px)
+        return Intrinsics(scale * self.focal_px, size_px, point_px, self.dist, self.fisheye), alike
 
     @cached_property
     def matrices(self) -> Floats:

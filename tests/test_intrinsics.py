@@ -114,3 +114,17 @@ def test_only_the_fields_are_pickled_for_other_threads_may_compute_the_rest() ->
     assert len(pickle.dumps(wide)) == size
     again = pickle.loads(pickle.dumps(wide))  # noqa: S301 - it was just pickled
     np.testing.assert_array_equal(again.ideal_xy(everywhere()), seen)
+
+
+def test_smaller_images_of_the_same_camera_show_the_same_rays() -> None:
+    whole = camera("tangential")
+    half, alike = whole.resized(SIZE_PX[None] / 2)
+    assert alike.tolist() == [True]
+    assert np.allclose(half.ideal_xy(everywhere() / 2), whole.ideal_xy(everywhere()))
+
+
+def test_turned_images_keep_the_focal_length_and_lose_the_principal_point() -> None:
+    turned, alike = camera("barrel").resized(SIZE_PX[None, ::-1])
+    assert alike.tolist() == [False]
+    assert turned.focal_px.tolist() == [700.0]
+    assert turned.principal_point_px.tolist() == [[360.0, 640.0]]

@@ -5,8 +5,8 @@
 The clips are reduced and played slowly, at the frame rate of the cameras; a run with the same clips as files, at the
 same rate, is compared with it. Measured are the error of the poses (PA-MPJPE over 12 joints of arms and legs), their
 latency from capture to publication, how soon a tab that is killed is named, and how soon one that is loaded again
-delivers. The cameras of the tabs start within some hundredths of a second, not at the same time. Poses are compared up to
-the reload: from then on one tab is at another place of its clip than the others.
+delivers. The cameras of the tabs start within some hundredths of a second, not at the same time. Poses are compared
+up to the reload: from then on one tab is at another place of its clip than the others.
 """
 
 import argparse

@@ -268,13 +268,13 @@ class Estimator:
         self._rig.poses.intrinsics = properties.intrinsics
 
     def set_camera(self, view: int, size_px: tuple[int, int], schema: str) -> None:
-        """Sets a camera's image size and landmark set, which are known from its first frame on.
+        """Sets a camera's image size and landmark set, which are known from its first frame on and may change.
 
         Raises:
             UsageError: The landmark set is unknown.
         """
         if self._cameras.set(view, size_px, schema):
-            self._rig.poses.intrinsics = self._cameras.intrinsics
+            self._rig.use_intrinsics(self._cameras.intrinsics)
 
     def step(
         self, t_ns: int, samples: Sequence[Sample | None], complete: Sequence[CompleteSamples] = ()

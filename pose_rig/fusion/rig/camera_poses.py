@@ -134,11 +134,13 @@ class CameraPoses:
             return reason
         if self.solved is not None:
             self.solved.improve(found)
+            self.solved.use_intrinsics(self.intrinsics)  # of cameras that had sent no frames when solving began
             return ""
         people = found.poses_by_person.values()
         if sideways is not None and any(has_walked(poses, sideways) for poses in people):  # the cameras are turned
             up, sideways, self.vertical_warning = sideways, None, ""
         self.solved = SolvedRig(to_room_frame(found, up, height_m, upright=sideways is None))
+        self.solved.use_intrinsics(self.intrinsics)
         return ""
 
     def relocalise(self, keyframes: Sequence[Keyframe]) -> bool:
@@ -148,6 +150,18 @@ class CameraPoses:
         found = None if earlier is None else relocalise(earlier, keyframes, self.intrinsics.size_px, height_m)
         self.solved = None if found is None else SolvedRig(found)
         return found is not None
+
+    def use_intrinsics(self, intrinsics: Intrinsics) -> None:
+        """Uses the given or assumed intrinsics of the images that cameras send now; turned ones are not trusted."""
+        before, self.intrinsics = self.intrinsics, intrinsics
+        if self.recorded is not None:
+            return
+        if self.solved is not None:
+            turned = self.solved.use_intrinsics(intrinsics)
+        else:
+            turned = (before.size_px > 1).all(-1) & ~before.resized(intrinsics.size_px)[1]
+        for view in np.flatnonzero(turned).tolist():
+            self.exclude(view)
 
     def exclude(self, view: int) -> None:
         """Stops trusting the pose of a camera."""

@@ -29,6 +29,7 @@ from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.fusion.rig.setup import Setup
 from pose_rig.fusion.synchronisation.live_comparison import Comparison
 from pose_rig.graph import Engine
+from pose_rig.intrinsics import Intrinsics
 from pose_rig.wire.messages import RigState
 
 MIN_WEIGHT = 0.1  # of a view that disagrees
@@ -109,6 +110,18 @@ class Rig:
     def set_vertical(self, up: Floats) -> None:
         """Checks the vertical (3,), in camera axes, of a rig with one camera."""
         self.poses.vertical_warning = VERTICAL_UNCERTAIN if is_sideways(up) else ""
+
+    def use_intrinsics(self, intrinsics: Intrinsics) -> None:
+        """Uses the given or assumed intrinsics of the images that cameras send now, from their first frames on."""
+        before = self.poses.intrinsics.size_px
+        self.poses.use_intrinsics(intrinsics)
+        if self.poses.recorded is not None:
+            return
+        resized = (before > 1).all(-1) & (before != intrinsics.size_px).any(-1)
+        for view in np.flatnonzero(resized).tolist():  # its keyframes have other pixels
+            self._consistency.reset(view)
+            self._pairs.clear()
+            self.calibrator.remove_view(view, keeps_solution=self.poses.solved is not None)
 
     def view(self, t_ns: int) -> RigView:
         """Returns what is known of the cameras at a time step."""

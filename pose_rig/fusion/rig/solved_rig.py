@@ -21,6 +21,7 @@ from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.pose.hypothesis import RotationPrior
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT, Consistency
+from pose_rig.intrinsics import Intrinsics
 from pose_rig.wire.messages import CameraState
 
 MIN_ROTATION_SD = np.radians(0.5)  # of a camera within one time step: detected joints are not quite at the joints
@@ -80,6 +81,27 @@ class SolvedRig:
         """Stops trusting the pose of a camera."""
         self._excluded[view] = True
         self._resections[view] = Resection()
+
+    def use_intrinsics(self, intrinsics: Intrinsics) -> NDArray[np.bool_]:
+        """Adapts the cameras to the sizes of their images; returns (V,) those whose pose is not to be trusted any more.
+
+        One that sends its first frames after the rig was solved has the given or assumed intrinsics until it is solved.
+
+        Args:
+            intrinsics: As given or assumed for the images that cameras send now; without frames their size is 1.
+        """
+        cameras = self.solution.cameras
+        solved = cameras.intrinsics
+        changed = (solved.size_px != intrinsics.size_px).any(-1) & (intrinsics.size_px > 1).all(-1)
+        if not changed.any():
+            return changed
+        resized, alike = solved.resized(intrinsics.size_px)
+        used = resized.where(changed & cameras.known, intrinsics.where(changed, solved))
+        self.solution = replace(self.solution, cameras=replace(cameras, intrinsics=used))
+        for view in np.flatnonzero(changed).tolist():
+            if view in self._resections:
+                self._resections[view] = Resection()
+        return changed & cameras.known & ~alike
 
     def trust(self, view: int) -> None:
         """Uses a camera with its pose."""
