@@ -127,8 +127,8 @@ def error_mm(poses: Path, reference: Floats, fps: float, from_s: float, until_ns
 
     periods_s = [(len(reference) + repeated) / fps for repeated in REPEATED]
     played = [(period_s, float(shift)) for period_s in periods_s for shift in np.arange(0.0, period_s, SHIFT_STEP_S)]
-    best = min(played, key=lambda one: float(errors(*one, some).mean()))
-    return float(errors(*best, slice(None)).mean()), len(t_s)
+    period_s, shift_s = min(played, key=lambda one: float(errors(one[0], one[1], some).mean()))
+    return float(errors(period_s, shift_s, slice(None)).mean()), len(t_s)
 
 
 class PhoneRun:

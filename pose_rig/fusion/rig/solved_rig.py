@@ -94,14 +94,14 @@ class SolvedRig:
         solved = cameras.intrinsics
         changed = (solved.size_px != intrinsics.size_px).any(-1) & (intrinsics.size_px > 1).all(-1)
         if not changed.any():
-            return changed
+            return np.asarray(changed)
         resized, alike = solved.resized(intrinsics.size_px)
         used = resized.where(changed & cameras.known, intrinsics.where(changed, solved))
         self.solution = replace(self.solution, cameras=replace(cameras, intrinsics=used))
         for view in np.flatnonzero(changed).tolist():
             if view in self._resections:
                 self._resections[view] = Resection()
-        return changed & cameras.known & ~alike
+        return np.asarray(changed & cameras.known & ~alike)
 
     def trust(self, view: int) -> None:
         """Uses a camera with its pose."""
