@@ -15,7 +15,7 @@ Single = NDArray[np.float32]
 
 # Names of the ONNX file, in the order of the graph's arguments and results.
 ONNX_INPUTS = ("flat", "confidence", "norm", "pick", "weight", "rotation", "freedom", "doubt", "depth")
-DEPTH_INPUT = "depth"  # only graphs of lifters that use depths have it
+DEPTH_INPUT = "depth"  # graphs of earlier versions may lack it
 ONNX_OUTPUTS = (
     "lifted", "upright", "refined", "body", "rotation_used", "inlier", "model_sd", "scale", "offset", "pull",
     "stiffness",

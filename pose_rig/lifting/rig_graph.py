@@ -3,9 +3,24 @@
 import torch
 from torch import Tensor, nn
 
-from pose_rig.graph import DEPTH_INPUT, LIFTER_ROTATION_SD, ONNX_INPUTS
-from pose_rig.lifting import csm
+from pose_rig.graph import LIFTER_ROTATION_SD
+from pose_rig.lifting import csm, detected_depths
 from pose_rig.lifting.model import Lifter
+
+
+def single_views(
+    lifter: Lifter, ray_xy: Tensor, confidence: Tensor, norm: Tensor, depth: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns (N,J,3) lifts in the ray frame, (N,3,3) ray_from_canonical and (N,J) the Laplace scales of the depths.
+
+    The arguments are those of `Lifter.forward`, and (N,) the inverse root depth of each view, for the perspective term.
+    Where the lifter does not use the depths of a detector itself, they correct its lifts.
+    """
+    canonical, ray_from_canonical, spread = lifter(ray_xy, confidence, depth)
+    lifted = canonical @ ray_from_canonical.transpose(1, 2)
+    if depth is not None and not lifter.config.depth:
+        lifted = detected_depths.mixed(lifted, spread, ray_xy, norm, depth)
+    return lifted, ray_from_canonical, spread
 
 
 class RigGraph(nn.Module):
@@ -14,11 +29,6 @@ class RigGraph(nn.Module):
     def __init__(self, lifter: Lifter) -> None:
         super().__init__()
         self.lifter = lifter
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Names of the arguments that it uses."""
-        return tuple(name for name in ONNX_INPUTS if self.lifter.config.depth or name != DEPTH_INPUT)
 
     def forward(
         self,
@@ -33,8 +43,7 @@ class RigGraph(nn.Module):
         depth: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
         """Returns the fields of `GraphOutput` in order; arguments as in `ONNX_INPUTS`."""
-        canonical, ray_from_canonical, spread = self.lifter(flat, confidence, depth)
-        lifted = canonical @ ray_from_canonical.transpose(1, 2)
+        lifted, ray_from_canonical, spread = single_views(self.lifter, flat, confidence, norm, depth)
         guessed = freedom[..., None, None] > 0.5 * LIFTER_ROTATION_SD
         guess = lifted[..., :2] / (1 + norm[:, None, None] * lifted[..., 2:]).clamp_min(0.5)
         filled = torch.where(confidence.unsqueeze(-1) > 0, flat, guess)

@@ -17,7 +17,7 @@ from pose_rig.geometry import complete_root, unrectify
 from pose_rig.graph import GraphInput, depth_input
 from pose_rig.lifting.csm import LAPLACE_SD
 from pose_rig.lifting.model import Lifter
-from pose_rig.lifting.rig_graph import RigGraph
+from pose_rig.lifting.rig_graph import RigGraph, single_views
 from pose_rig.skeleton import J
 from pose_rig.training.evaluation.scores import PAPER_JOINTS, Jdr, Scores
 from pose_rig.training.export.module import reference
@@ -59,11 +59,12 @@ def lift_in_views(lifter: Lifter, given: LifterInput) -> tuple[Floats, Floats]:
     device = lifter.stem.weight.device
     pose_2d = torch.split(torch.from_numpy(given.pose_2d.reshape(-1, J, 2).astype(np.float32)), BATCH_POSES)
     confidence = torch.split(torch.from_numpy(given.confidence.reshape(-1, J).astype(np.float32)), BATCH_POSES)
+    norm = torch.split(torch.from_numpy(given.inverse_depth.ravel().astype(np.float32)), BATCH_POSES)
     depth = torch.split(torch.from_numpy(depth_input(given.depth).reshape(-1, J, 2)), BATCH_POSES)
     parts, spreads = [], []
-    for batch in zip(pose_2d, confidence, depth, strict=True):
-        canonical, rotation, spread = lifter(*(value.to(device) for value in batch))
-        parts.append((canonical @ rotation.transpose(1, 2)).cpu().numpy())
+    for batch in zip(pose_2d, confidence, norm, depth, strict=True):
+        poses, _, spread = single_views(lifter, *(value.to(device) for value in batch))
+        parts.append(poses.cpu().numpy())
         spreads.append(spread.cpu().numpy())
     lifted, sd = (np.concatenate(arrays).astype(np.float64) for arrays in (parts, spreads))
     return lifted.reshape(*given.confidence.shape, 3), LAPLACE_SD * sd.reshape(given.confidence.shape)

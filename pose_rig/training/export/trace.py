@@ -9,7 +9,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from pose_rig.graph import ONNX_OUTPUTS
+from pose_rig.graph import ONNX_INPUTS, ONNX_OUTPUTS
 from pose_rig.lifting.example import example
 from pose_rig.lifting.rig_graph import RigGraph
 from pose_rig.training.export.module import tensors
@@ -39,11 +39,11 @@ def traced(graph: RigGraph) -> onnx.ModelProto:
         raw = Path(folder) / "raw.onnx"
         torch.onnx.export(
             graph,
-            tensors(example(4, 2, np.random.default_rng(0)))[: len(graph.inputs)],
+            tensors(example(4, 2, np.random.default_rng(0))),
             str(raw),
-            input_names=list(graph.inputs),
+            input_names=list(ONNX_INPUTS),
             output_names=list(ONNX_OUTPUTS),
-            dynamic_axes={name: axes for name, axes in DYNAMIC_AXES.items() if name in (*graph.inputs, *ONNX_OUTPUTS)},
+            dynamic_axes=DYNAMIC_AXES,
             opset_version=OPSET,
             dynamo=False,
         )

@@ -12,7 +12,7 @@ import torch
 from onnx import TensorProto
 
 from pose_rig.errors import AssetError, EngineError, UsageError
-from pose_rig.graph import GraphOutput
+from pose_rig.graph import ONNX_INPUTS, GraphOutput
 from pose_rig.lifting.checkpoint import load, save
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
 from pose_rig.lifting.example import example
@@ -65,14 +65,14 @@ def test_the_graph_computes_what_torch_does(made: tuple[Lifter, Exported], views
         assert np.abs(a - b).max() < MAX_DIFFERENCE * max(1.0, float(np.abs(a).max())), field.name
 
 
-def test_depths_reach_the_lifter_in_every_engine(made: tuple[Lifter, Exported]) -> None:
-    lifter, done = made
+def test_depths_reach_the_lift_in_every_engine(made: tuple[Lifter, Exported]) -> None:
+    _, done = made
     given = example(4, 2, np.random.default_rng(0))
     apart = [
         np.abs(engine.run(given).lifted - engine.run(replace(given, depth=None)).lifted).max()
         for engine in (OrtEngine(done.path), TorchEngine(done.path, "cpu"))
     ]
-    assert [bool(difference > 1e-3) for difference in apart] == [lifter.config.depth] * 2
+    assert min(apart) > 1e-3
 
 
 def test_the_metadata_of_a_graph_are_correct(made: tuple[Lifter, Exported]) -> None:
@@ -94,7 +94,7 @@ def test_exporting_leaves_the_lifter_as_it_was() -> None:
 def test_a_file_carries_half_the_bytes(made: tuple[Lifter, Exported]) -> None:
     lifter, done = made
     model = onnx.load(str(done.path))
-    assert [node.name for node in model.graph.input] == list(RigGraph(lifter).inputs)
+    assert [node.name for node in model.graph.input] == list(ONNX_INPUTS)
     weights = sum(weight.numel() for weight in lifter.parameters())
     large = sum(np.prod(value.dims) for value in model.graph.initializer if value.data_type == TensorProto.FLOAT16)
     assert large > 0.8 * weights
