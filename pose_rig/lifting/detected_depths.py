@@ -3,7 +3,8 @@
 A lifter returns what people usually do who look like this in 2D. The detector saw the pixels: its 2D positions are as
 accurate as the lifted ones, so the mean of both is better than either, and its depths help where the lifter itself is
 uncertain, for example of arms that point at the camera. Elsewhere they are less accurate than the lift, and err
-as it does. The constants were chosen on 3800 rendered people, for whom MediaPipe's errors are known (docs/training.md).
+as it does. The constants were chosen on images of 3800 rendered people, on which MediaPipe's errors are known
+(docs/training.md).
 
 Axes: N samples, J joints. Lengths in units of the lifter's input ``ray_xy``.
 """

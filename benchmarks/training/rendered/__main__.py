@@ -117,7 +117,7 @@ def main() -> None:
         person = int(rng.integers(BODIES))
         vertices = bodies.posed(person, pose, rng)
         view = random_view(vertices, bodies.joints(vertices), rng)
-        if view is not None and (marks := landmarker(studio.picture(person, view))) is not None:
+        if view is not None and (marks := landmarker(studio.image(person, view))) is not None:
             rows.append((
                 marks[:, :2], marks[:, 2], marks[:, 3:], view.joints, view.camera_from_room, view.focal_px, view.size_px
             ))  # fmt: skip

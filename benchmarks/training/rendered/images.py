@@ -13,7 +13,7 @@ from benchmarks.training.rendered.bodies import Bodies
 from benchmarks.training.rendered.raster import draw, normals
 from pose_rig.arrays import Floats
 
-Picture = NDArray[np.float32]
+Pixels = NDArray[np.float32]
 
 SKINS = ((0.93, 0.76, 0.65), (0.85, 0.65, 0.5), (0.65, 0.45, 0.32), (0.4, 0.27, 0.2), (0.95, 0.82, 0.74))
 HAIR = (1.0, 0.8, 0.6)
@@ -52,7 +52,7 @@ class View:
 
 
 class Studio:
-    """Takes pictures of people.
+    """Makes images of people.
 
     Args:
         bodies: The people.
@@ -66,7 +66,7 @@ class Studio:
         self._backgrounds = [_background(rng) for _ in range(backgrounds)]
         self._noise = rng.normal(0, 1, (BACKGROUND_PX, BACKGROUND_PX, 3)).astype(np.float32)
 
-    def picture(self, person: int, view: View) -> NDArray[np.uint8]:
+    def image(self, person: int, view: View) -> NDArray[np.uint8]:
         """Returns (H,W,3) an image of a person in new clothes."""
         rng, (width, height) = self._rng, view.size_px
         image = self._part(self._backgrounds[rng.integers(len(self._backgrounds))], width, height)
@@ -80,9 +80,9 @@ class Studio:
         noisy = blurred + np.float32(rng.uniform(0, 5)) * self._part(self._noise, width, height)
         return np.asarray(np.clip(noisy, 0, 255), np.uint8)
 
-    def _part(self, picture: Picture, width: int, height: int) -> Picture:
+    def _part(self, whole: Pixels, width: int, height: int) -> Pixels:
         row, column = (self._rng.integers(0, BACKGROUND_PX - side + 1) for side in (height, width))
-        part = picture[row : row + height, column : column + width]
+        part = whole[row : row + height, column : column + width]
         return part[:, ::-1].copy() if self._rng.random() < 0.5 else part.copy()
 
     def _light(self, view: View) -> Floats:
@@ -129,7 +129,7 @@ class Studio:
         colours[front & mouth.all(1)] *= (0.75, 0.45, 0.45)
 
 
-def _background(rng: np.random.Generator) -> Picture:
+def _background(rng: np.random.Generator) -> Pixels:
     """Returns a wall with blotches, a floor, and furniture made of rectangles."""
     side = BACKGROUND_PX
     image = np.full((side, side, 3), np.clip(rng.uniform(30, 230) + rng.normal(0, 20, 3), 10, 245), np.float32)
@@ -147,6 +147,6 @@ def _background(rng: np.random.Generator) -> Picture:
     return image
 
 
-def _rectangle(image: Picture, corner: Floats, size: Floats, colour: Floats) -> None:
+def _rectangle(image: Pixels, corner: Floats, size: Floats, colour: Floats) -> None:
     (x, y), (right, bottom) = np.maximum(corner, 0).astype(int), np.maximum(corner + size, 0).astype(int)
     image[y:bottom, x:right] = colour

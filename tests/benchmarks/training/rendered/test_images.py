@@ -23,14 +23,14 @@ def views(count: int) -> list[View]:
     return [view for pose in poses if (view := random_view(pose, people.joints(pose), rng)) is not None]
 
 
-def test_people_are_in_the_picture() -> None:
+def test_people_are_in_the_image() -> None:
     studio, person = Studio(stick_people(), np.random.default_rng(0), backgrounds=2), 0
     inside = []
     for view in views(30):
         xy, (width, height) = view.joints_px, view.size_px
         inside.append(((xy > 0) & (xy < (width, height))).all())
         assert np.linalg.norm(view.camera_from_room @ view.camera_from_room.T - np.eye(3)) < 1e-9
-        image = studio.picture(person, view)
+        image = studio.image(person, view)
         assert image.shape == (height, width, 3)
         assert image.std() > 1
     assert np.mean(inside) > 0.6
