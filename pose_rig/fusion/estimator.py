@@ -32,6 +32,7 @@ from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.pose_messages import is_publishable
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.rig.camera_clocks import CameraClocks, recorded_clocks
@@ -131,6 +132,10 @@ class Estimator:
             len(self._config.camera), self._engine, self._background, several=self.may_show_several
         )
         self._published_clocks = self.clocks
+
+    def forget_people(self) -> None:
+        """Tracks people from scratch; what is known of the cameras stays."""
+        self._people, self._late_people = People(self._config), None
 
     def set_height(self, height_m: float, person: int = 0) -> None:
         """Uses another body height of a person; solved cameras are scaled so that given heights fit in the mean."""
@@ -305,7 +310,9 @@ class Estimator:
             if abs(one.t_ns - self._learned_ns) >= KEYFRAME_INTERVAL_NS:
                 self._learned_ns = one.t_ns
                 self._late_people = self._late_people or People(self._config)
-                yield from self._estimate(one.t_ns, one.samples, self._late_people, learn=True)
+                late = yield from self._estimate(one.t_ns, one.samples, self._late_people, learn=True)
+                if not is_publishable(late):
+                    self._late_people = None
                 self._namesakes.compare(one.t_ns, self._steps)
                 self._rename_late()
         self.others = others
@@ -327,6 +334,7 @@ class Estimator:
         self._steps = steps
         first, self.others = steps[0], tuple(step.pose for step in steps[1:] if step.is_placed)
         main = _best_seen(steps)
+        learn = learn and all(is_publishable(step.pose) for step in steps)
         self.evidence = Evidence(main.hypothesis, main.solved)
         if learn and people.roster.first.vertical is not None:
             self._rig.set_vertical(people.roster.first.vertical)

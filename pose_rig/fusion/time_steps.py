@@ -161,5 +161,6 @@ def pose_computations(
     except NUMERIC_ERRORS as error:
         reason = f"{type(error).__name__}: {str(error)[:200]}"
     if reason:
+        estimator.forget_people()  # else the next poses, which depend on this one, are not finite either
         return None, f"No pose could be computed from the keypoints: {reason}."
     return pose, ""

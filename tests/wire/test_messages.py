@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pose_rig.errors import MessageError
 from pose_rig.wire.encoding import MAX_BYTES, decode, encode, topic_of
+from pose_rig.wire.live_images import PhoneFrame, Thumbnail
 from pose_rig.wire.messages import CameraState, Command, Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
 
 DATA = Path(__file__).parent / "data"
@@ -54,6 +55,27 @@ STORED: dict[str, Message] = {
         tracking=1,
         height_m=1.82,
         height_assumed=False,
+    ),
+    "v1_thumbnail": Thumbnail(
+        camera="left",
+        t_ns=1_234_567_890_123,
+        size_px=(1080, 1920),
+        landmarks="coco17",
+        xy=ramp(2, 17, 2),
+        score=ramp(2, 17, step=1 / 64),
+        jpeg=b"\xff\xd8\xff\xd9",
+    ),
+    "v1_phone": PhoneFrame(
+        camera="phone1",
+        index=7,
+        t_ns=1_234_567_890_123,
+        size_px=(1280, 720),
+        rotation_deg=90,
+        format="h264-key",
+        data=b"\0\0\0\1\x67",
+        phone="a-phone-0001",
+        name="Pixel 8",
+        fps=29.97,
     ),
     "v1_refined": Refined2D(camera="left", index=3, t_ns=55, xy=ramp(17, 2), inlier=ramp(17, step=1 / 64)),
     "v1_rig": RigState(
