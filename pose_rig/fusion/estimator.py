@@ -367,11 +367,6 @@ class Estimator:
             self._rig.update(one.hypothesis, one.pose, view)
 
     @property
-    def engine(self) -> Engine:
-        """Runs the graph."""
-        return self._engine
-
-    @property
     def person(self) -> PersonTracker:
         """The first person who is tracked."""
         return self._people.roster.first

@@ -26,8 +26,9 @@ from pose_rig.wire.messages import Message
 class RecordedSteps(Protocol):
     """Yields what `time_steps` does where cameras are solved and fixed, in less time: many at once."""
 
-    def learning(self, *, exact: bool) -> TimeSteps:
-        """Returns the loop of a pass that solves the cameras; one time step after the other where it is ``exact``."""
+    @property
+    def learning(self) -> TimeSteps:
+        """The loop of a pass that solves the cameras."""
 
     @property
     def following(self) -> Callable[[CameraInputs, RecordedClock, Estimator, Stop], Iterator[TimeStep | None]]:
@@ -117,7 +118,7 @@ def fuse_files(
         return
     with ExitStack() as stack:
         files = [stack.enter_context(closing(MessageFile())) for _ in names]
-        steps = time_steps if recorded is None else recorded.learning(exact=job.config.exact)
+        steps = time_steps if recorded is None else recorded.learning
         passes = TwoPasses(names, files, estimator, output, stop, steps)
         passes.first(sources)
         output.in_first_pass = stop.is_set()

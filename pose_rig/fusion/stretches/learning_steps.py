@@ -7,6 +7,9 @@ only those before are kept, and the others are computed one after the other unti
 
 As soon as there are as many keyframes as are kept, further ones replace others, and every other one of the time steps
 in stretches is enough to find those that are new.
+
+All of this happens in one process, so that the cameras do not depend on the number of cores; nor on ``--exact``, which
+is about the poses of the second pass.
 """
 
 import time
@@ -15,9 +18,7 @@ from collections.abc import Generator, Iterator, Sequence
 from pose_rig.fusion.calibration.keyframes import MAX_KEYFRAMES
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.estimator import Estimator
-from pose_rig.fusion.stretches.process import StretchProcess
-from pose_rig.fusion.stretches.stretches import WARM_UP_NS, FusedStep, SampledStep, estimate_alone
-from pose_rig.fusion.stretches.team import Team
+from pose_rig.fusion.stretches.stretches import WARM_UP_NS, FusedStep, SampledStep, Stretches, estimate_alone
 from pose_rig.fusion.time_steps import Failures, StepClock, TimeStep, due_times
 from pose_rig.wire.jobs import Stop
 
@@ -27,60 +28,51 @@ STRIDE = 2  # in stretches, from `MAX_KEYFRAMES` on; with 3, noisy detections se
 MAX_INCONSISTENT_S = 0.75  # a camera that disagrees for longer may have been moved: its time steps follow one another
 
 
-class LearningSteps:
+def learning_steps(
+    cameras: CameraInputs, clock: StepClock, estimator: Estimator, stop: Stop
+) -> Iterator[TimeStep | None]:
     """Yields what `time_steps` does, but for time steps that are not needed; the rig is solved less often.
 
-    Args:
-        processes: That help.
-        one_by_one: Whether every time step is computed after the one before it, instead of in stretches.
+    Arguments are those of `time_steps`.
     """
+    steps: list[SampledStep] = []
+    failures = Failures()
+    for t_ns in due_times(cameras, clock, estimator, stop):
+        if t_ns is None:
+            yield None
+            continue
+        began_ns = time.perf_counter_ns()
+        samples = cameras.samples(t_ns)
+        steps.append(SampledStep(t_ns, samples, time.perf_counter_ns() - began_ns, learns=True))
+        if len(steps) >= GROWTH * _stride(estimator) * estimator.steady_steps:
+            yield from _learned(steps, estimator, failures, stop)
+            steps = []
+    yield from _learned(steps, estimator, failures, stop)
 
-    def __init__(self, processes: Sequence[StretchProcess] = (), *, one_by_one: bool = True) -> None:
-        self._processes, self._one_by_one = processes, one_by_one
 
-    def __call__(
-        self, cameras: CameraInputs, clock: StepClock, estimator: Estimator, stop: Stop
-    ) -> Iterator[TimeStep | None]:
-        """Yields time steps, and None now and then; arguments as those of `time_steps`."""
-        steps: list[SampledStep] = []
-        failures = Failures()
-        for t_ns in due_times(cameras, clock, estimator, stop):
-            if t_ns is None:
-                yield None
-                continue
-            began_ns = time.perf_counter_ns()
-            samples = cameras.samples(t_ns)
-            steps.append(SampledStep(t_ns, samples, time.perf_counter_ns() - began_ns, learns=True))
-            if len(steps) >= GROWTH * _stride(estimator) * estimator.steady_steps:
-                yield from self._learned(steps, estimator, failures, stop)
-                steps = []
-        yield from self._learned(steps, estimator, failures, stop)
+def _learned(steps: Sequence[SampledStep], estimator: Estimator, failures: Failures, stop: Stop) -> Iterator[TimeStep]:
+    while steps and not stop.is_set():
+        stride = _stride(estimator)
+        some, agree_ns = steps[::stride], 0
+        fused = _together(some, estimator, stop)
+        count = len(fused)
+        unsteady = next((number for number, one in enumerate(fused) if not _is_steady(one)), None)
+        if unsteady is not None:
+            count, agree_ns = steady_count(some, fused, unsteady), some[unsteady].t_ns
+            estimator.forget_person()  # who was followed until the last of these steps
+        yield from _learn(some, fused[:count], estimator)
+        steps = yield from _until_steady(steps[count * stride :], agree_ns, estimator, failures, stop)
 
-    def _learned(
-        self, steps: Sequence[SampledStep], estimator: Estimator, failures: Failures, stop: Stop
-    ) -> Iterator[TimeStep]:
-        while steps and not stop.is_set():
-            stride = _stride(estimator)
-            some, agree_ns = steps[::stride], 0
-            fused = self._together(some, estimator, stop)
-            count = len(fused)
-            unsteady = next((number for number, one in enumerate(fused) if not _is_steady(one)), None)
-            if unsteady is not None:
-                count, agree_ns = steady_count(some, fused, unsteady), some[unsteady].t_ns
-                estimator.forget_person()  # who was followed until the last of these steps
-            yield from _learn(some, fused[:count], estimator)
-            steps = yield from _until_steady(steps[count * stride :], agree_ns, estimator, failures, stop)
 
-    def _together(self, steps: Sequence[SampledStep], estimator: Estimator, stop: Stop) -> list[FusedStep]:
-        """Returns what is computed with the cameras as they are, nothing where they are not to stay so."""
-        if len(steps) == 1 or not estimator.steady_steps:
-            return []
-        processes, min_steps = ((), len(steps)) if self._one_by_one else (self._processes, MIN_STEPS)
-        team = Team(estimator.fixed_cameras(), estimator.engine, processes, stop.is_set, min_steps, estimator.person)
-        fused = team.fuse(steps)
-        if fused and (person := team.person) is not None:
-            estimator.track_person(person)
-        return fused
+def _together(steps: Sequence[SampledStep], estimator: Estimator, stop: Stop) -> list[FusedStep]:
+    """Returns what is computed with the cameras as they are, nothing where they are not to stay so."""
+    if len(steps) == 1 or not estimator.steady_steps:
+        return []
+    stretches = Stretches(estimator.with_fixed_cameras, stop.is_set, MIN_STEPS, estimator.person)
+    fused = stretches.fuse(steps)
+    if fused and (person := stretches.person) is not None:
+        estimator.track_person(person)
+    return fused
 
 
 def _stride(estimator: Estimator) -> int:

@@ -8,11 +8,11 @@ from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.stretches.following_steps import FollowingSteps
-from pose_rig.fusion.stretches.learning_steps import LearningSteps
+from pose_rig.fusion.stretches.learning_steps import learning_steps
 from pose_rig.fusion.stretches.process import OpenEngine
 from pose_rig.fusion.stretches.stretches import SampledStep, Smoothing
 from pose_rig.fusion.stretches.team import Processes, Team
-from pose_rig.fusion.time_steps import StepClock, TimeStep, due_times
+from pose_rig.fusion.time_steps import StepClock, TimeStep, TimeSteps, due_times
 from pose_rig.graph import Engine
 from pose_rig.wire.jobs import Stop
 
@@ -40,9 +40,10 @@ class RecordedSteps:
     def __exit__(self, *error: object) -> None:
         self.processes.close()
 
-    def learning(self, *, exact: bool) -> LearningSteps:
-        """Returns the loop of a pass that solves the cameras; one time step after the other where it is ``exact``."""
-        return LearningSteps(self.processes.started, one_by_one=exact)
+    @property
+    def learning(self) -> TimeSteps:
+        """The loop of a pass that solves the cameras."""
+        return learning_steps
 
     @property
     def following(self) -> FollowingSteps:

@@ -12,7 +12,8 @@ from pose_rig.fusion.clocks import FileClock
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.message_file import MessageFile
 from pose_rig.fusion.rig.rig import MIN_STEADY_KEYFRAMES
-from pose_rig.fusion.stretches.learning_steps import LearningSteps, steady_count
+from pose_rig.fusion.stretches import learning_steps as learning_module
+from pose_rig.fusion.stretches.learning_steps import learning_steps, steady_count
 from pose_rig.fusion.stretches.stretches import FusedStep, SampledStep, Stretches
 from pose_rig.fusion.time_steps import TimeStep
 from pose_rig.graph import Engine
@@ -39,9 +40,7 @@ def messages(xy_px: Floats, score: Floats, view: int) -> list[Keypoints2D | Heal
     return [*frames, health(view, "ended")]
 
 
-def learned(
-    engine: Engine, xy_px: Floats, loop: LearningSteps, stop: Event | None = None
-) -> tuple[Estimator, list[TimeStep]]:
+def learned(engine: Engine, xy_px: Floats, stop: Event | None = None) -> tuple[Estimator, list[TimeStep]]:
     """What is computed from detections (V,T,J,2)."""
     score = np.ones(xy_px.shape[:3])
     files = [MessageFile() for _ in range(VIEWS)]
@@ -51,7 +50,7 @@ def learned(
         file.rewind()
     estimator = Estimator(config(VIEWS, pace="all", passes=2), engine)
     cameras = CameraInputs([f"cam{view}" for view in range(VIEWS)], files)
-    steps = [step for step in loop(cameras, FileClock(), estimator, stop or Event()) if step is not None]
+    steps = [step for step in learning_steps(cameras, FileClock(), estimator, stop or Event()) if step is not None]
     for file in files:
         file.close()
     return estimator, steps
@@ -71,7 +70,9 @@ def assert_same_cameras(one: Estimator, other: Estimator) -> None:
 
 
 def test_stretches_solve_the_same_cameras(engine: Engine, walk: Floats, monkeypatch: pytest.MonkeyPatch) -> None:
-    one_by_one, wanted = learned(engine, walk, LearningSteps())
+    with monkeypatch.context() as whole:
+        whole.setattr(learning_module, "MIN_STEPS", COUNT)
+        one_by_one, wanted = learned(engine, walk)
     fused: list[int] = []
     fuse = Stretches.fuse
 
@@ -80,7 +81,7 @@ def test_stretches_solve_the_same_cameras(engine: Engine, walk: Floats, monkeypa
         return fuse(self, steps, warm_up)
 
     monkeypatch.setattr(Stretches, "fuse", counted)
-    in_stretches, found = learned(engine, walk, LearningSteps(one_by_one=False))
+    in_stretches, found = learned(engine, walk)
     assert fused[0] >= MIN_STEADY_KEYFRAMES
     assert sum(fused) > COUNT // 2
     assert [step.t_ns for step in found] == [step.t_ns for step in wanted]
@@ -89,11 +90,14 @@ def test_stretches_solve_the_same_cameras(engine: Engine, walk: Floats, monkeypa
     assert_same_cameras(one_by_one, in_stretches)
 
 
-def test_a_camera_that_is_moved_is_followed_step_by_step(engine: Engine, walk: Floats) -> None:
+def test_a_camera_that_is_moved_is_followed_step_by_step(
+    engine: Engine, walk: Floats, monkeypatch: pytest.MonkeyPatch
+) -> None:
     moved = walk.copy()
     moved[1, 2 * COUNT // 3 :] += np.array([200.0, -90.0])
-    one_by_one, _ = learned(engine, moved, LearningSteps())
-    in_stretches, found = learned(engine, moved, LearningSteps(one_by_one=False))
+    in_stretches, found = learned(engine, moved)
+    monkeypatch.setattr(learning_module, "MIN_STEPS", COUNT)
+    one_by_one, _ = learned(engine, moved)
     assert in_stretches.moves == one_by_one.moves > 0
     times_s = np.array([step.t_ns for step in found]) * 1e-9 - 1
     after = times_s[times_s >= 2 * COUNT / 3 / FPS]
@@ -104,10 +108,10 @@ def test_a_camera_that_is_moved_is_followed_step_by_step(engine: Engine, walk: F
 
 def test_the_end_and_a_stop(engine: Engine, walk: Floats) -> None:
     for count in (0, 1, 5):
-        assert len(learned(engine, walk[:, :count], LearningSteps(one_by_one=False))[1]) == count
+        assert len(learned(engine, walk[:, :count])[1]) == count
     stop = Event()
     stop.set()
-    assert learned(engine, walk[:, :30], LearningSteps(one_by_one=False), stop)[1] == []
+    assert learned(engine, walk[:, :30], stop)[1] == []
 
 
 def test_steps_before_a_disagreement_are_kept() -> None:
