@@ -71,7 +71,7 @@ class People:
         self._give_by_places(observation, solution, cameras, candidates)
         yield from self._lend_unplaced_views(given, solution, cameras, candidates)
         steps = self._estimated(given, candidates)
-        roster.new += self._search.find(observation, candidates.free, cameras, roster.people, roster.new)
+        roster.new += self._search.find(observation, candidates, cameras, roster.people, roster.new)
         if self._rough.is_due(given.t_ns) and len(observation.view):
             seen = yield from self._single_views(given)
             self.rig_is_wrong = self._rough.contradicts(observation, seen, solution)

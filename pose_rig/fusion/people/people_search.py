@@ -1,6 +1,6 @@
 """People among the candidates of a solved rig that are not assigned: new ones, and those who were lost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from pose_rig.fusion.people.tracked_person import LEAVES_AFTER_S, TrackedPerson,
 from pose_rig.fusion.pose.observation import Observation
 
 INTERVAL_NS = 100_000_000  # between searches
+NO_CANDIDATES = np.zeros(0, np.int64)
 SAME_PERSON_M = 0.25  # mean distance of points, nearer than two people can be
 
 
@@ -38,8 +39,12 @@ class PeopleSearch:
         cameras: Calibration,
         people: Sequence[TrackedPerson],
         new: Sequence[TrackedPerson],
+        rows: Mapping[int, NDArray[np.int64]],
     ) -> list[TrackedPerson]:
         """Moves people who were lost to where they are, and returns new ones, who have no identity yet.
+
+        Whom one view alone shows may be nearer to the camera or farther away than expected, so that their candidates in
+        other views are not assigned: their own one is compared with these.
 
         Args:
             observation: The candidates.
@@ -47,6 +52,7 @@ class PeopleSearch:
             cameras: The rig.
             people: Those who are tracked.
             new: Those who were detected a moment ago.
+            rows: The candidates of those who are tracked, by `id`.
         """
         t_ns = observation.t_ns
         if 0 <= t_ns - self._last_ns < INTERVAL_NS:
@@ -57,17 +63,22 @@ class PeopleSearch:
         if room + len(weak) <= 0:
             return []
         found: list[TrackedPerson] = []
-        groups = find_groups(observation, free, cameras, room + len(weak))
+        own = {id(person): rows.get(id(person), NO_CANDIDATES) for person in weak}
+        compared = free.copy()
+        for candidates in own.values():
+            compared[candidates] = True
+        groups = find_groups(observation, compared, cameras, room + len(weak))
         views = np.unique(observation.view[free & cameras.known[observation.view]])
         self.found_no_body = len(views) > 1 and not groups
         for group in groups:
             if any(_is_tracked_as(person, group, t_ns) for person in [*people, *new, *found]):
                 continue
-            lost = _lost(group, weak, t_ns)
+            owners = [person for person in weak if np.isin(group.candidate, own[id(person)]).any()]
+            lost = _lost(group, owners or weak, t_ns)
             if lost is not None:
                 lost.move_to(t_ns, group.points)
                 weak.remove(lost)
-            elif len(found) < room:
+            elif not owners and len(found) < room:
                 found.append(self._new(group, t_ns))
         return found
 

@@ -215,6 +215,25 @@ def test_a_camera_that_is_bumped_comes_back_with_the_right_people(engine: Engine
         assert end.count(1 - person) == 0
 
 
+def test_a_person_whose_distance_from_the_only_camera_is_wrong_is_placed_again(engine: Engine) -> None:
+    scene = film_people(crossing(2, 3.0, FPS), ring(3), fps=FPS, seed=0)
+    made, steps = estimator_of(engine, scene, 2), []
+    for index in range(45):
+        if index == 20:
+            person, centre = made._people._people[1], scene.cameras.position[0]
+            expected = person.expected(scene.t_ns(index))
+            assert expected is not None
+            person.move_to(scene.t_ns(index), centre + 1.35 * (expected - centre))
+        first = made.step(scene.t_ns(index), scene.samples(index))
+        steps.append([first, *made.others])
+    found = Followed(scene, steps)
+    assert found.identities[-1] == [0, 1]
+    (person_now,) = found.shown(1, 30)
+    assert found.error_m(1, person_now)[20:26].max() > 0.2  # one camera alone does not show how far away they are
+    assert found.error_m(1, person_now)[-10:].max() < 0.15
+    assert min((pose.person_index >= 0).sum() for i, pose in found.poses(1).items() if i >= 35) >= 2
+
+
 class Tracked:
     """People, given the cameras of every time step."""
 
