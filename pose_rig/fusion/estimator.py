@@ -318,6 +318,16 @@ class Estimator:
         self.others = others
         return pose
 
+    @property
+    def people(self) -> Sequence[PersonStep]:
+        """The people of the last time step."""
+        return self._steps
+
+    def rename_people(self, names: Mapping[int, int]) -> None:
+        """Gives people other identities, by those that they have; new ones begin after these."""
+        if names:
+            self._people.rename(names, 1 + max(names.values()))
+
     def _rename_late(self, *least: int) -> None:
         """Gives people who are tracked a little later the identities that they have in the poses."""
         names = {} if self._late_people is None else self._namesakes.found(*least)

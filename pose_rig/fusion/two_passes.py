@@ -120,9 +120,10 @@ class TwoPasses:
         spans_ns = [(int(track.t_ns[0]), int(track.t_ns[-1])) if len(track.t_ns) else None for track in tracks]
         left_out = [name for name, out in zip(self._names, estimator.left_out.tolist(), strict=True) if out]
         estimator.set_clocks(described(found, self._names, spans_ns, left_out), tracks)
+        keyframes = estimator.solve_task().keyframes
         estimator.fix_cameras()
         if estimator.may_show_several and estimator.mode == "solved":
-            follow_to_start(self.inputs(), estimator, self._stop)
+            follow_to_start(self.inputs(), estimator, keyframes, self._stop)
 
     def _found(self, tracks: Sequence[CameraTrack]) -> CameraClocks:
         """Returns the clocks, after first passes with them."""

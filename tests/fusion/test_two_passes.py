@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.clocks import FileClock
 from pose_rig.fusion.estimator import Estimator
@@ -134,12 +135,26 @@ def write(files: list[MessageFile], names: list[str], scene: PeopleScene) -> Non
         file.rewind()
 
 
-def started(scene: PeopleScene, engine: Engine) -> Estimator:
+def keyframes_of(scene: PeopleScene, identities: Sequence[int]) -> list[Keyframe]:
+    """Keyframes of the first pass, in which the people have these identities."""
+    views, out = len(scene.xy_px), []
+    for i in range(0, len(scene.joints), 3):
+        for person, identity in enumerate(identities):
+            shown = scene.person[:, i] == person
+            row, weight = shown.argmax(1), shown.any(1).astype(float)
+            xy_px, score = (values[np.arange(views), i, row] for values in (scene.xy_px, scene.score))
+            up, far = np.zeros((views, 3)), np.ones(views)
+            t_ns = scene.t_ns(i)
+            out.append(Keyframe(t_ns, xy_px, score, score, weight, None, up, far, person=identity))
+    return out
+
+
+def started(scene: PeopleScene, engine: Engine, keyframes: Sequence[Keyframe] = ()) -> Estimator:
     made, names = estimator_of(engine, scene, 3), [f"cam{v}" for v in range(len(scene.xy_px))]
     with ExitStack() as stack:
         files = [stack.enter_context(closing(MessageFile())) for _ in names]
         write(files, names, scene)
-        follow_to_start(CameraInputs(names, files), made, Event())
+        follow_to_start(CameraInputs(names, files), made, keyframes, Event())
     return made
 
 
@@ -155,6 +170,13 @@ def test_all_people_have_poses_from_the_first_frame_on(engine: Engine) -> None:
     for identity, (person,) in zip(found.identities[0], people, strict=True):
         assert found.error_m(identity, person)[0] < 0.1
         assert found.error_m(identity, person)[:5].max() < 0.12
+
+
+def test_people_keep_the_identities_of_the_first_pass(engine: Engine) -> None:
+    scene = people_scene(1.0)
+    found = follow(scene, started(scene, engine, keyframes_of(scene, (1, 4, 0))))
+    assert found.identities[0] == found.identities[-1] == [0, 1, 4]
+    assert [found.shown(identity) for identity in (1, 4, 0)] == [[0], [1], [2]]
 
 
 @pytest.mark.parametrize("seconds", [1 / FPS, 0.3])
