@@ -43,8 +43,8 @@ class PeopleSearch:
     ) -> list[TrackedPerson]:
         """Moves people who were lost to where they are, and returns new ones, who have no identity yet.
 
-        Whom one view alone shows may be nearer to the camera or farther away than expected, so that their candidates in
-        other views are not assigned: their own one is compared with these.
+        A person in one view alone may be nearer to the camera or farther away than expected: their candidates in
+        other views are then not assigned, and their own one is compared with these.
 
         Args:
             observation: The candidates.
