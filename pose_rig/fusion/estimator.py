@@ -326,7 +326,7 @@ class Estimator:
     def rename_people(self, names: Mapping[int, int]) -> None:
         """Gives people other identities, by those that they have; new ones begin after these."""
         if names:
-            self._people.rename(names, 1 + max(names.values()))
+            self._people.roster.rename(names, 1 + max(names.values()))
 
     def _rename_late(self, *least: int) -> None:
         """Gives people who are tracked a little later the identities that they have in the poses."""

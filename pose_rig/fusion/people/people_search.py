@@ -1,18 +1,17 @@
 """People among the candidates of a solved rig that are not assigned: new ones, and those who were lost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pose_rig.config import Config
 from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.people.candidates import Candidates
 from pose_rig.fusion.people.new_people import Group, find_groups
 from pose_rig.fusion.people.tracked_person import LEAVES_AFTER_S, TrackedPerson, average_bones, mean_distance
 from pose_rig.fusion.pose.observation import Observation
 
 INTERVAL_NS = 100_000_000  # between searches
-NO_CANDIDATES = np.zeros(0, np.int64)
 SAME_PERSON_M = 0.25  # mean distance of points, nearer than two people can be
 
 
@@ -35,11 +34,10 @@ class PeopleSearch:
     def find(
         self,
         observation: Observation,
-        free: NDArray[np.bool_],
+        candidates: Candidates,
         cameras: Calibration,
         people: Sequence[TrackedPerson],
         new: Sequence[TrackedPerson],
-        rows: Mapping[int, NDArray[np.int64]],
     ) -> list[TrackedPerson]:
         """Moves people who were lost to where they are, and returns new ones, who have no identity yet.
 
@@ -47,12 +45,11 @@ class PeopleSearch:
         other views are then not assigned, and their own one is compared with these.
 
         Args:
-            observation: The candidates.
-            free: (C,) those that are not assigned.
+            observation: All candidates.
+            candidates: Whose they are.
             cameras: The rig.
             people: Those who are tracked.
             new: Those who were detected a moment ago.
-            rows: The candidates of those who are tracked, by `id`.
         """
         t_ns = observation.t_ns
         if 0 <= t_ns - self._last_ns < INTERVAL_NS:
@@ -63,17 +60,16 @@ class PeopleSearch:
         if room + len(weak) <= 0:
             return []
         found: list[TrackedPerson] = []
-        own = {id(person): rows.get(id(person), NO_CANDIDATES) for person in weak}
-        compared = free.copy()
-        for candidates in own.values():
-            compared[candidates] = True
+        compared = candidates.free.copy()
+        for person in weak:
+            compared[candidates.of(person)] = True
         groups = find_groups(observation, compared, cameras, room + len(weak))
-        views = np.unique(observation.view[free & cameras.known[observation.view]])
+        views = np.unique(observation.view[candidates.free & cameras.known[observation.view]])
         self.found_no_body = len(views) > 1 and not groups
         for group in groups:
             if any(_is_tracked_as(person, group, t_ns) for person in [*people, *new, *found]):
                 continue
-            owners = [person for person in weak if np.isin(group.candidate, own[id(person)]).any()]
+            owners = [person for person in weak if np.isin(group.candidate, candidates.of(person)).any()]
             lost = _lost(group, owners or weak, t_ns)
             if lost is not None:
                 lost.move_to(t_ns, group.points)

@@ -220,7 +220,7 @@ def test_a_person_whose_distance_from_the_only_camera_is_wrong_is_placed_again(e
     made, steps = estimator_of(engine, scene, 2), []
     for index in range(45):
         if index == 20:
-            person, centre = made._people._people[1], scene.cameras.position[0]
+            person, centre = made._people.roster.people[1], scene.cameras.position[0]
             expected = person.expected(scene.t_ns(index))
             assert expected is not None
             person.move_to(scene.t_ns(index), centre + 1.35 * (expected - centre))
