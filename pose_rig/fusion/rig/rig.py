@@ -239,8 +239,13 @@ class Rig:
         return False
 
     def _restart_views(self, changed: NDArray[np.bool_]) -> None:
-        """Discards what was estimated from the detections of some views (V,) at other clocks."""
-        if self.poses.solved is not None and not (self.poses.known & changed).any():
+        """Discards what was estimated from the detections of some views (V,) at other clocks.
+
+        Two cameras that show several people are solved less surely than with the others, so these are discarded, too.
+        """
+        known = self.poses.known
+        sure = known.sum() > 2 or not self._setup.several_people
+        if self.poses.solved is not None and sure and not (known & changed).any():
             for view in np.flatnonzero(changed).tolist():
                 self.poses.exclude(view)
                 self._consistency.reset(view)
