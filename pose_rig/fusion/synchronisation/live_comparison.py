@@ -148,7 +148,8 @@ def _without_step(task: ComparisonTask) -> Comparison:
     coarse_s, clear = unknown, unknown == 0
     if task.unsure.any():
         coarse_s, clear = coarse_clocks(task.tracks, task.offset_s, several=task.several)
-    known = np.zeros(len(unknown), bool) if task.solve is None else task.solve.known
+    # an unsolved rig of several people mostly solves with small offsets, which the bundle adjustment then finds better
+    known = np.full(len(unknown), task.several) if task.solve is None else task.solve.known
     contradicts = _contradicts(task, coarse_s, clear & ~known)
     if (contradicts & _is_second(task, coarse_s)).any():
         return _coarse(task, coarse_s, contradicts)
