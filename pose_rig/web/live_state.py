@@ -7,13 +7,14 @@ from typing import Any
 
 from pose_rig.config import ASSUMED_HEIGHT_M, PHONE, Config
 from pose_rig.web.page_json import rig_message, text, worker_fields
-from pose_rig.wire.messages import NO_PERSON, CameraState, Health, Message, Mode, Pose3D, RigState
+from pose_rig.wire.messages import NO_PERSON, STEP_BACK, CameraState, Health, Message, Mode, Pose3D, RigState
 from pose_rig.wire.services import RECORDER, REPORT_STALE_S
 
 MAX_EVENTS = 32  # that wait to be sent
 SOLVED_TEXT = "The cameras are found: move freely."
 STARTING_TEXT = "The rig is starting."
 SCAN_TEXT = "Scan the code in the terminal with a phone: it becomes a camera."
+STEP_BACK_TEXT = "Step back until your whole body is seen."
 NO_PERSON_TEXT = "No camera detects a person: step into the images."
 
 
@@ -96,6 +97,9 @@ class LiveState:
         if not any(camera.size_px for camera in cameras):
             phones = any(camera.source == PHONE for camera in self._config.camera)
             return SCAN_TEXT if phones else "No camera has delivered an image yet."
+        cut = sum(STEP_BACK in camera.note for camera in cameras)
+        if self.rig.mode != "solved" and 2 * cut >= max(1, sum(self.detects(camera.name) for camera in cameras)):
+            return STEP_BACK_TEXT
         if self.rig.note:
             return self.rig.note
         if not any(self.detects(camera.name) for camera in cameras):

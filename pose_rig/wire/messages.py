@@ -16,6 +16,7 @@ from pose_rig.lens import five_coefficients
 VERSION = 1
 
 NO_PERSON = "no person detected"  # the one note of a camera that is not a fault
+STEP_BACK = "step back until your whole body is in its image"  # at the end of such a note
 
 Mode = Literal["cold", "settled", "solved"]
 CommandName = Literal["record", "stop-recording", "marker", "floor", "height", "re-solve", "stop"]

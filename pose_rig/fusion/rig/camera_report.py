@@ -7,6 +7,7 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
+from pose_rig.fusion.pose.body_in_view import BodyInView
 from pose_rig.fusion.rig.camera_poses import CameraPoses
 from pose_rig.fusion.rig.clock_lags import ClockLags
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT, Consistency
@@ -35,6 +36,7 @@ class CameraReport:
     """Collects what is reported.
 
     Attributes:
+        body: Whether cameras show the whole body.
         unused_offset_s: (V,) rig time minus camera time of clocks that are off and not corrected; else 0 or NaN.
     """
 
@@ -48,6 +50,7 @@ class CameraReport:
             mirrors,
             lags,
         )
+        self.body = BodyInView(len(setup.names))
         self._unplaced_s, self._last_ns = np.zeros(len(setup.names)), 0
         self.unused_offset_s = np.full(len(setup.names), np.nan)
         self._trouble_s = np.zeros(len(setup.names))  # for which a camera disagreed; agreement counts half against it
@@ -116,7 +119,12 @@ class CameraReport:
             return self._problem(view)
         mirrored = [self._mirrors.note(each) for each in range(len(self._setup.names))]
         lag = "" if any(mirrored) else self._lags.note(view)  # a mirrored image moves the poses of all
-        return lag or mirrored[view] or self._wrong_lens(view) or self._problem(view)
+        return lag or mirrored[view] or self._wrong_lens(view) or self._problem(view) or self._cut(view)
+
+    def _cut(self, view: int) -> str:
+        """Returns that a camera does not show the whole body, until it is solved: a person may well sit at a desk."""
+        solved = self._poses.mode == "solved" and self._poses.known[view]
+        return "" if solved else self.body.note(view)
 
     def _wrong_lens(self, view: int) -> str:
         """Returns that a given focal length is wrong; nothing where clocks explain it."""

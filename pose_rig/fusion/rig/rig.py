@@ -284,6 +284,8 @@ class Rig:
         observation, solved, moving = hypothesis.observation, self.poses.solved, self.poses.moving.moving
         if self.reports:
             self._report.update(observation.t_ns, observation.present)
+            size_px = self.poses.intrinsics.size_px
+            self._report.body.update(observation.t_ns, hypothesis.xy_px, hypothesis.score, size_px)
             self._mirrors.update(hypothesis, pose, self.poses.cameras)
         if solved is not None and pose is not None:
             if self.reports:
