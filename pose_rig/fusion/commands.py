@@ -48,5 +48,5 @@ def _set_floor(estimator: Estimator) -> str:
     solution, pose = estimator.solution, estimator.evidence.pose
     if solution is None or pose is None:
         return NO_FLOOR
-    estimator.move_origin(origin_below(pose.joints, estimator.height_m))
+    estimator.move_origin(origin_below(pose.joints, estimator.heights.first_m))
     return ""

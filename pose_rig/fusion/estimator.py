@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from msgspec import structs
-from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.config import ASSUMED_HEIGHT_M, Config
-from pose_rig.fusion.calibration.bundle.segments import body_height
+from pose_rig.config import Config
+from pose_rig.fusion.body_heights import BodyHeights
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
 from pose_rig.fusion.camera_inputs import CameraInputs
@@ -39,11 +38,9 @@ from pose_rig.fusion.rig.camera_clocks import CameraClocks, recorded_clocks
 from pose_rig.fusion.rig.camera_properties import CameraProperties
 from pose_rig.fusion.rig.rig import Rig
 from pose_rig.fusion.rig.rig_view import RigView
-from pose_rig.fusion.rig.setup import given_heights_m, setup_of
+from pose_rig.fusion.rig.setup import setup_of
 from pose_rig.fusion.rig.solved_rig import SolvedRig
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
-from pose_rig.fusion.synchronisation.clock_adjustment import AdjustedClocks, adjust_clocks
-from pose_rig.fusion.synchronisation.clock_search import search_offset
 from pose_rig.fusion.synchronisation.live_comparison import Comparison
 from pose_rig.fusion.synchronisation.resampling import resampled
 from pose_rig.graph import Engine
@@ -82,7 +79,7 @@ class Estimator:
         left_out: (V,) cameras whose detections are not used, neither for the rig nor for poses.
         evidence: Of the last time step, of the person that most views show.
         others: Poses of further people than the first at the last time step, in the order of their identities.
-        heights_m: Body heights that the user gave, by person.
+        heights: Body heights of the people.
     """
 
     def __init__(
@@ -94,7 +91,7 @@ class Estimator:
     ) -> None:
         self._config, self._engine, self._background = config, engine, background or BackgroundCompute()
         self._fixed = fixed
-        self.heights_m = given_heights_m(config)
+        self.heights = BodyHeights.of_config(config)
         self.clocks = CameraClocks.unchecked(len(config.camera))
         self.left_out = np.zeros(len(config.camera), bool)
         self.evidence = Evidence(None, None)
@@ -119,7 +116,7 @@ class Estimator:
                 discarded; False where their clocks, or cameras that are not solved well yet, may be the cause.
         """
         self._cameras = CameraProperties(self._config.camera)
-        self._rig = Rig(setup_of(self._config, self._fixed, self.heights_m), self._engine, self._background)
+        self._rig = Rig(setup_of(self._config, self._fixed, self.heights.given_m), self._engine, self._background)
         self._rig.poses.intrinsics = self._cameras.intrinsics
         self._rig.unchecked[:] = not may_move
         self._people = People(self._config)
@@ -139,10 +136,10 @@ class Estimator:
 
     def set_height(self, height_m: float, person: int = 0) -> None:
         """Uses another body height of a person; solved cameras are scaled so that given heights fit in the mean."""
-        before_m, self.heights_m = self.height_m, self.heights_m | {person: height_m}
+        before_m, self.heights = self.heights.first_m, self.heights.changed(person, height_m)
         if person == 0:
             self._config = structs.replace(self._config, height_m=height_m)
-        scale = _scale_to(self.heights_m, self.solution) if self.may_show_several else height_m / before_m
+        scale = self.heights.scale_of(self.solution) if self.may_show_several else height_m / before_m
         self._transform(np.zeros(3), scale)
 
     def move_origin(self, origin: Floats) -> None:
@@ -182,21 +179,6 @@ class Estimator:
         return self._rig.poses.solution
 
     @property
-    def height_m(self) -> float:
-        """Body height that sets the scale."""
-        return self._config.height_m or ASSUMED_HEIGHT_M
-
-    @property
-    def height_assumed(self) -> bool:
-        """Whether that is the default, for the user gave none."""
-        return self._config.height_m is None
-
-    def height_of(self, person: int) -> tuple[float, bool]:
-        """Returns the body height of a person, m, and whether it is assumed, then as tall as the first person."""
-        height_m = self.heights_m.get(person)
-        return (self.height_m, True) if height_m is None else (height_m, False)
-
-    @property
     def most_people(self) -> int:
         """How many people there may be, or have been."""
         return max(self._config.people, self._people.roster.count)
@@ -212,27 +194,8 @@ class Estimator:
         """Solves the rig from all keyframes; where that fails, the reason is in the note of `rig_state`."""
         self._rig.solve()
 
-    def adjusted_clocks(self, tracks: Sequence[CameraTrack], trusted: NDArray[np.bool_]) -> AdjustedClocks | None:
-        """Returns the clocks of minimal reprojection error, None if the rig is not solved.
-
-        Args:
-            tracks: (V) what each camera detected.
-            trusted: As in `adjust_clocks`.
-        """
-        return adjust_clocks(self._rig.solve_task(), tracks, self.clocks.by_camera, rates=True, trusted=trusted)
-
-    def searched_offset(self, tracks: Sequence[CameraTrack], sure: NDArray[np.bool_], view: int) -> float | None:
-        """Returns the clock offset, s, at which a camera's keypoints fit one camera pose, None without a clear one.
-
-        Args:
-            tracks: (V) what each camera detected.
-            sure: (V,) cameras whose clocks are known.
-            view: The camera, not one of these.
-        """
-        return search_offset(self._rig.solve_task(), tracks[view], sure, view, several=self.may_show_several)
-
     def set_clocks(self, clocks: CameraClocks, tracks: Sequence[CameraTrack]) -> None:
-        """Uses other clocks, for which the rig is solved again; ``tracks`` as in `adjusted_clocks`."""
+        """Uses other clocks, for which the rig is solved again; ``tracks`` (V) are what each camera detected."""
         if clocks.by_camera != self.clocks.by_camera:
             keyframes = self._rig.calibrator.keyframes
             self._rig.solve(resampled(keyframes, tracks, self.clocks.by_camera, clocks.by_camera))
@@ -518,13 +481,6 @@ class Estimator:
         """Uses the recorded cameras, bones and clocks from now on."""
         self._rig.poses.follow(state)
         self.clocks = recorded_clocks(state, [camera.name for camera in self._config.camera])
-
-
-def _scale_to(heights_m: Mapping[int, float], solution: RigSolution | None) -> float:
-    """Returns the factor of a solved rig by which people are as tall as given, by person, in the mean."""
-    bones = {} if solution is None else {person: solution.bones_of(person) for person in heights_m}
-    ratios = [body_height(own) / heights_m[person] for person, own in bones.items() if own is not None]
-    return 1 / float(np.mean(ratios)) if ratios else 1.0
 
 
 def _best_seen(steps: Sequence[PersonStep]) -> PersonStep:

@@ -98,7 +98,7 @@ class FusionOutput:
         self._camera_health: dict[str, Health] = {}
         self._next_index = 0
         self.exact, self.in_first_pass = True, False
-        self._heights_m = estimator.heights_m
+        self._heights_m = estimator.heights.given_m
         self._newest_ns = 0  # time of the last pose
         self._rejected = self._skipped = 0  # messages; time steps
         self._reported_s = 0.0
@@ -163,7 +163,7 @@ class FusionOutput:
         for result in self._estimator.background_results():
             self._publisher.record(result)
         poses = [step.pose, *step.others]
-        height_of = self._estimator.height_of
+        height_of = self._estimator.heights.of
         messages = [pose_message(pose, self._next_index, age_ns, *height_of(pose.person)) for pose in poses]
         for message in messages:
             self._publisher.send(message)
@@ -173,10 +173,10 @@ class FusionOutput:
         if self._estimator.rig_changed():  # at once, so that a recording has each rig with the poses made with it
             self._publisher.send(self._rig_state())
         if self._file is not None:
-            for person, height_m in self._estimator.heights_m.items():
+            for person, height_m in self._estimator.heights.given_m.items():
                 if height_m != self._heights_m.get(person):
                     self._file.set_height(height_m, person)
-            self._heights_m = self._estimator.heights_m
+            self._heights_m = self._estimator.heights.given_m
             for pose in poses:
                 self._file.add(pose, step.samples, self._estimator.landmarks)
         stages_ns = {"sync": step.sync_ns, "fuse": step.estimate_ns, "send": time.perf_counter_ns() - started_ns}

@@ -29,9 +29,10 @@ from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.rig.camera_clocks import CameraClocks, coarse_clocks, described, fine_clocks
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
-from pose_rig.fusion.synchronisation.clock_adjustment import AdjustedClocks
+from pose_rig.fusion.synchronisation.clock_adjustment import AdjustedClocks, adjust_clocks
 from pose_rig.fusion.synchronisation.clock_offsets import CoarseOffsets, coarse_offsets
 from pose_rig.fusion.synchronisation.clock_rates import coarse_rates
+from pose_rig.fusion.synchronisation.clock_search import search_offset
 from pose_rig.fusion.synchronisation.clock_signals import movement_signals
 from pose_rig.fusion.time_steps import TimeSteps, time_steps
 from pose_rig.wire.jobs import Stop
@@ -185,7 +186,8 @@ class TwoPasses:
         unsure = np.flatnonzero(~sure & (unclear | self._disagreeing()))
         searched = coarse
         if sure.sum() > 1:
-            lags_s = [estimator.searched_offset(tracks, sure, view) for view in unsure.tolist()]
+            task, several = estimator.solve_task(), estimator.may_show_several
+            lags_s = [search_offset(task, tracks[view], sure, view, several=several) for view in unsure.tolist()]
             searched = coarse.searched(unsure, lags_s)
         elif (unclear & np.isfinite(coarse.sd_s)).any():
             searched = coarse.without(unclear)
@@ -212,7 +214,8 @@ class TwoPasses:
         trusted = np.isfinite(coarse.sd_s)
         if self._last_adjusted is None or (self._last_adjusted[0] != trusted).any():
             self._estimator.solve()
-            self._last_adjusted = trusted, self._estimator.adjusted_clocks(tracks, trusted)
+            task, clocks = self._estimator.solve_task(), self._estimator.clocks.by_camera
+            self._last_adjusted = trusted, adjust_clocks(task, tracks, clocks, rates=True, trusted=trusted)
         return self._last_adjusted[1]
 
     def _spoiling(self, found: CameraClocks) -> NDArray[np.bool_]:

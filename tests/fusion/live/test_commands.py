@@ -97,12 +97,12 @@ def test_a_height_that_is_none_changes_nothing(engine: Engine, value: str) -> No
     reason = apply(command("height", value), estimator)
     assert "is not a number from 0.4 to 2.6 m" in reason
     assert len(reason) < 120
-    assert estimator.height_m == 1.8
+    assert estimator.heights.first_m == 1.8
 
 
 def test_the_floor_needs_solved_cameras(engine: Engine) -> None:
     estimator = Estimator(config(2), engine)
     assert "needs solved cameras" in apply(command("floor"), estimator)
-    assert estimator.height_assumed
+    assert estimator.heights.of(0)[1]
     assert not apply(command("height", "1.9"), estimator)
-    assert (estimator.height_m, estimator.height_assumed) == (1.9, False)
+    assert estimator.heights.of(0) == (1.9, False)

@@ -1,10 +1,13 @@
-"""Body heights of several people that are set during a run."""
+"""Body heights of several people, given at first or set during a run."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from pose_rig.config import ASSUMED_HEIGHT_M
+from pose_rig.fusion.body_heights import BodyHeights
 from pose_rig.fusion.calibration.bundle.segments import body_height
 from pose_rig.fusion.commands import apply
 from pose_rig.fusion.pose.pose_estimate import PoseEstimate
@@ -13,8 +16,8 @@ from pose_rig.graph import Engine
 from pose_rig.wire.encoding import decode, encode
 from pose_rig.wire.messages import Command
 from tests.fusion.fakes import config, ring
-from tests.fusion.people.scenes import PeopleScene, crossing, film_people
-from tests.fusion.people.solved import Followed, estimator_of
+from tests.fusion.people.scenes import PeopleScene, crossing, film_people, two_people
+from tests.fusion.people.solved import Followed, bones_of, estimator_of, solution_of
 
 FPS, AT = 15.0, 24  # time step of the command
 
@@ -36,7 +39,7 @@ def followed(engine: Engine, scene: PeopleScene, given: Command | None) -> tuple
             tall.append(body_height(made.solution.bone_length_m))
             assert apply(given, made) == ""
             tall.append(body_height(made.solution.bone_length_m))
-            assert made.height_of(given.person) == (float(given.value), False)
+            assert made.heights.of(given.person) == (float(given.value), False)
         first = made.step(scene.t_ns(index), scene.samples(index))
         steps.append([first, *made.others])
     return Followed(scene, steps), tall
@@ -87,10 +90,31 @@ def test_people_whom_there_cannot_be_have_no_height(engine: Engine) -> None:
     assert apply(command("1.7", 2), made) == "The body height was not set: there is no person 3."
     assert apply(command("1.7", 1 << 52), made).startswith("The body height was not set")
     assert apply(command("17", 1), made).startswith("The body height was not set")
-    assert made.heights_m == {}
+    assert made.heights.given_m == {}
     alone = estimator_of(engine, scene, 1)
     assert apply(command("1.7", 1), alone) == "The body height was not set: there is no person 2."
 
 
 def test_a_command_without_a_person_is_for_the_first() -> None:
     assert Command(t_ns=0, number=1, name="height", value="1.8").person == 0
+
+
+def test_people_are_as_tall_as_given_or_as_the_first() -> None:
+    heights = BodyHeights.of_config(config(2, height_m=1.8, other_heights_m=(1.6,)))
+    assert [heights.of(person) for person in range(3)] == [(1.8, False), (1.6, False), (1.8, True)]
+    assert heights.changed(2, 1.5).of(2) == (1.5, False)
+    assert heights.of(2) == (1.8, True)
+    assert BodyHeights.of_config(config(2)).of(0) == (ASSUMED_HEIGHT_M, True)
+
+
+def test_the_scale_is_that_at_which_all_are_as_tall_as_given_in_the_mean() -> None:
+    scene = two_people(0.2)
+    solution = solution_of(scene)
+    bones_m = {0: solution.bone_length_m, 1: bones_of(scene, 1)}
+    solution = replace(solution, others_bone_length_m={1: bones_m[1]})
+    heights = {person: 1.1 * float(np.median(own / bones_m[0])) for person, own in bones_m.items()}
+    first_m = BodyHeights({0: 1.0}).scale_of(solution)
+    given = BodyHeights({person: ratio / first_m for person, ratio in heights.items()})
+    assert given.scale_of(solution) == pytest.approx(1.1, rel=0.02)
+    assert BodyHeights({}).scale_of(solution) == 1.0
+    assert BodyHeights({0: 1.7}).scale_of(None) == 1.0
