@@ -199,6 +199,27 @@ def test_a_dropped_avatar_takes_the_place_of_the_skeleton(tab: Tab, tmp_path: Pa
     until(lambda: teal(tab) > 500)
 
 
+def test_everyone_leaves_trails_in_the_colour_of_the_person_and_a_lone_person_has_hands_of_another(tab: Tab) -> None:
+    joints = SUBJECT.xyz[0].tolist()
+    shown = tab.run(
+        f"""(async () => {{
+        const {{ Trails }} = await import("./live/trails.js");
+        const trails = new Trails(), joints = {json.dumps(joints)}, found = [];
+        trails.paint({{ teal: "#00ff00", "person-2": "#0000ff", amber: "#ff0000" }});
+        trails.build({{ joints: {json.dumps(list(INDEX))} }});
+        const add = (people, t_ns) => {{
+            trails.update(people.map((person) => ({{ person, joints }})), t_ns);
+            found.push(trails.group.children.map((one) => one.children.map((line) => line.material.color.getHexString())));
+        }};
+        add([0], 0); add([0, 1], 1e7); add([1], 2e7); add([0], 1e9);
+        return found;
+        }})()"""
+    )
+    red, green, blue = "ff0000", "00ff00", "0000ff"
+    alone = [[red, red, green, green, green]]
+    assert shown == [alone, [[green] * 5, [blue] * 5], [[red, red, blue, blue, blue]], alone]
+
+
 @pytest.mark.parametrize("version", [0, 1])
 def test_an_avatar_with_the_bones_of_the_person_takes_their_pose(tab: Tab, tmp_path: Path, version: int) -> None:
     avatar = write_vrm(tmp_path / "me.vrm", model_of(SUBJECT.rest, version, seed=3)).read_bytes()

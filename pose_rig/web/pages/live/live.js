@@ -22,7 +22,7 @@ const figures = new Figures(), floor = new Floor(), trails = new Trails(), frust
 const stage = new Stage((height, fieldOfView) => frusta.resize(height, fieldOfView));
 const headline = new Headline(), log = new EventLog(), people = new PeopleList();
 let schema = null, rig = null, workers = new Map(), phones = {}, colours = null;
-let first = 0; // the person that trails and avatar follow
+let first = 0; // the person that the avatar follows
 let newest = null; // the text of the newest frame: it is parsed when it is drawn, so never in a hidden page
 
 const connection = new Connection({ open: opened, text: receive, binary: (data) => strip.receive(data), lost });
@@ -157,7 +157,7 @@ function show(frame, now) {
   figures.update(everyone);
   people.show(frame.people, schema.people);
   controls.people(frame.people);
-  if (trails.group.visible) trails.update(frame);
+  if (trails.group.visible) trails.update(everyone, frame.t_ns);
   if (avatar.loaded) avatar.update(frame, now);
   headline.mode(frame.mode);
   headline.tracking(everyone.some(({ tracking }) => tracking));

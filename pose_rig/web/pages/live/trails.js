@@ -1,4 +1,6 @@
-/** Where wrists, ankles and head were over the last two seconds. */
+/** Where wrists, ankles and head of everyone were over the last two seconds. */
+
+import { nameOf } from "./people.js";
 
 const { THREE } = globalThis;
 const JOINTS = ["l_wrist", "r_wrist", "l_ankle", "r_ankle", "head"];
@@ -6,6 +8,55 @@ const LENGTH = 120; // poses
 const MAX_GAP_NS = 3e8, MAX_STEP_M = 0.6; // between poses of one trail
 
 export class Trails {
+  group = new THREE.Group();
+  #trails = new Map(); // by person
+  #colours = null;
+  #indices = [];
+  #t_ns = 0;
+
+  paint(colours) {
+    this.#colours = colours;
+    this.clear();
+  }
+
+  build(schema) {
+    this.#indices = JOINTS.map((name) => schema.joints.indexOf(name));
+    this.clear();
+  }
+
+  /** Begins again at the next pose. */
+  clear() {
+    for (const person of this.#trails.keys()) this.#remove(person);
+  }
+
+  /** Adds the poses of all people at a time, each in the colour of the person; the hands of a lone person have one of their own. */
+  update(people, t_ns) {
+    if (Math.abs(t_ns - this.#t_ns) > MAX_GAP_NS) this.clear();
+    this.#t_ns = t_ns;
+    for (const person of this.#trails.keys()) if (!people.some((one) => one.person === person)) this.#remove(person);
+    for (const { person, joints } of people) {
+      const colour = this.#colours[nameOf(person)];
+      const trail = this.#trails.get(person) ?? this.#add(person);
+      trail.paint(people.length > 1 ? colour : this.#colours.amber, colour);
+      trail.update(this.#indices.map((joint) => joints[joint]));
+    }
+  }
+
+  #add(person) {
+    const trail = new Trail();
+    this.#trails.set(person, trail);
+    this.group.add(trail.group);
+    return trail;
+  }
+
+  #remove(person) {
+    this.#trails.get(person).dispose();
+    this.#trails.delete(person);
+  }
+}
+
+/** The trails of one person. */
+class Trail {
   group = new THREE.Group();
   #lines = JOINTS.map(() => {
     const geometry = new THREE.BufferGeometry();
@@ -18,41 +69,35 @@ export class Trails {
     this.group.add(line);
     return line;
   });
-  #indices = [];
   #empty = true;
-  #t_ns = 0;
 
-  paint(colours) {
-    this.#lines.forEach((line, i) => line.material.color.set(i < 2 ? colours.amber : colours.teal));
+  paint(hands, others) {
+    this.#lines.forEach((line, i) => line.material.color.set(i < 2 ? hands : others));
   }
 
-  build(schema) {
-    this.#indices = JOINTS.map((name) => schema.joints.indexOf(name));
-    this.clear();
-  }
-
-  /** Begins again at the next pose. */
-  clear() {
-    this.#empty = true;
-  }
-
-  /** Adds a pose. */
-  update({ joints, t_ns }) {
-    if (Math.abs(t_ns - this.#t_ns) > MAX_GAP_NS) this.#empty = true;
-    this.#t_ns = t_ns;
-    for (let i = 0; i < JOINTS.length; i++) {
+  /** Adds the places of `JOINTS`. */
+  update(places) {
+    places.forEach((place, i) => {
       const attribute = this.#lines[i].geometry.getAttribute("position"), numbers = attribute.array;
-      const joint = joints[this.#indices[i]];
-      if (this.#empty) for (let at = 0; at < numbers.length; at++) numbers[at] = joint[at % 3];
+      if (this.#empty) for (let at = 0; at < numbers.length; at++) numbers[at] = place[at % 3];
       else {
         numbers.copyWithin(0, 3);
         const last = 3 * (LENGTH - 2);
-        if (Math.hypot(joint[0] - numbers[last], joint[1] - numbers[last + 1], joint[2] - numbers[last + 2]) > MAX_STEP_M)
-          for (let at = 0; at < last + 3; at++) numbers[at] = joint[at % 3];
+        if (Math.hypot(place[0] - numbers[last], place[1] - numbers[last + 1], place[2] - numbers[last + 2]) > MAX_STEP_M)
+          for (let at = 0; at < last + 3; at++) numbers[at] = place[at % 3];
       }
-      numbers.set(joint, 3 * (LENGTH - 1));
+      numbers.set(place, 3 * (LENGTH - 1));
       attribute.needsUpdate = true;
-    }
+    });
     this.#empty = false;
+  }
+
+  /** Frees what the trails hold on the graphics card. */
+  dispose() {
+    this.group.removeFromParent();
+    for (const { geometry, material } of this.#lines) {
+      geometry.dispose();
+      material.dispose();
+    }
   }
 }
