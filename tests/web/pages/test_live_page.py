@@ -209,7 +209,8 @@ def test_everyone_leaves_trails_in_the_colour_of_the_person_and_a_lone_person_ha
         trails.build({{ joints: {json.dumps(list(INDEX))} }});
         const add = (people, t_ns) => {{
             trails.update(people.map((person) => ({{ person, joints }})), t_ns);
-            found.push(trails.group.children.map((one) => one.children.map((line) => line.material.color.getHexString())));
+            const colours = (one) => one.children.map((line) => line.material.color.getHexString());
+            found.push(trails.group.children.map(colours));
         }};
         add([0], 0); add([0, 1], 1e7); add([1], 2e7); add([0], 1e9);
         return found;
