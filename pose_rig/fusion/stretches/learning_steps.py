@@ -51,14 +51,16 @@ def learning_steps(
 
 
 def _learned(steps: Sequence[SampledStep], estimator: Estimator, failures: Failures, stop: Stop) -> Iterator[TimeStep]:
+    at_once = len(steps)  # fewer after a disagreement: what is computed after it is of no use
     while steps and not stop.is_set():
         stride = _stride(estimator)
-        some, agree_ns = steps[::stride], 0
+        some, agree_ns = steps[: at_once * stride : stride], 0
         fused = _together(some, estimator, stop)
-        count = len(fused)
+        count, at_once = len(fused), GROWTH * at_once
         unsteady = next((number for number, one in enumerate(fused) if not _is_steady(one)), None)
         if unsteady is not None:
             count, agree_ns = steady_count(some, fused, unsteady), some[unsteady].t_ns
+            at_once = max(count, MIN_STEPS)
             estimator.forget_person()  # who was followed until the last of these steps
         yield from _learn(some, fused[:count], estimator)
         steps = yield from _until_steady(steps[count * stride :], agree_ns, estimator, failures, stop)
