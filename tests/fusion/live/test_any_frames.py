@@ -103,7 +103,7 @@ def check(engine: Engine, seed: int) -> None:
         for step in time_steps(cameras, SimulatedClock(any_frames(rng, views), views, 150.0), estimator, Event())
         if step is not None
     ]
-    assert len(steps) > 10
+    assert steps
     for step in steps:
         assert step.pose is not None, step.failure
         assert np.abs(step.pose.xyz).max() < ROOM_M
