@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.accuracy.paper_vote import MIN_CONFIDENCE, vote
 from pose_rig.arrays import Floats
 from pose_rig.config import FOCAL_PER_LARGER_SIDE, CameraConfig, Config
-from pose_rig.fusion.calibration.self_solve import SolveTask
+from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, RotationPrior, run_graph
 from pose_rig.fusion.pose.observation import Observation, observe

@@ -19,7 +19,8 @@ from benchmarks.accuracy.movement import moving_clips  # noqa: E402
 from benchmarks.accuracy.people.takes import random_room  # noqa: E402
 from benchmarks.accuracy.simulated_rigs import rig_take  # noqa: E402
 from benchmarks.contract import Report, parser, time_ms  # noqa: E402
-from pose_rig.fusion.calibration.self_solve import SolveTask, self_solve  # noqa: E402
+from pose_rig.fusion.calibration.self_solve import self_solve  # noqa: E402
+from pose_rig.fusion.calibration.solve_task import SolveTask  # noqa: E402
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine  # noqa: E402
 from pose_rig.simulation.clips import load_clips  # noqa: E402
 from pose_rig.simulation.motion import split  # noqa: E402

@@ -7,7 +7,7 @@ import numpy as np
 
 from pose_rig.config import ASSUMED_HEIGHT_M, Config
 from pose_rig.fusion.calibration.bundle.segments import body_height
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.rig.setup import given_heights_m
 
 

@@ -13,7 +13,8 @@ from pose_rig.arrays import Floats
 from pose_rig.config import Config
 from pose_rig.fusion.body_heights import BodyHeights
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
+from pose_rig.fusion.calibration.rig_solution import RigSolution
+from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.fixed_cameras import FixedCameras
 from pose_rig.fusion.late_cameras import CompleteSamples

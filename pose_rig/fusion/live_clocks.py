@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.self_solve import SolveTask
+from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.fusion.lifted_track import lifted_track
 from pose_rig.fusion.pose.sync import Sample, SampleBuffer
 from pose_rig.fusion.rig.background import BackgroundCompute, BackgroundTask

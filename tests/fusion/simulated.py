@@ -18,7 +18,7 @@ from pose_rig.fusion.calibration.bundle.state import BundleState
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import detection_sd
 from pose_rig.fusion.calibration.keyframes import Keyframe
-from pose_rig.fusion.calibration.self_solve import SolveTask
+from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.observation import observe
 from pose_rig.fusion.pose.sync import Sample

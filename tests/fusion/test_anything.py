@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.background import BackgroundCompute

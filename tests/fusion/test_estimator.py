@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from pose_rig.arrays import Floats
 from pose_rig.errors import UsageError
-from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
+from pose_rig.fusion.calibration.rig_solution import RigSolution
+from pose_rig.fusion.calibration.self_solve import self_solve
+from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.background import BackgroundCompute

@@ -12,7 +12,9 @@ from benchmarks.accuracy.reference import Reference
 from benchmarks.accuracy.simulated_rigs import RigTake
 from pose_rig.arrays import Floats
 from pose_rig.errors import UsageError
-from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
+from pose_rig.fusion.calibration.rig_solution import RigSolution
+from pose_rig.fusion.calibration.self_solve import self_solve
+from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.graph import Engine

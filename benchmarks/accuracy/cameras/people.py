@@ -11,8 +11,10 @@ import numpy as np
 from benchmarks.accuracy.people.takes import separate
 from benchmarks.accuracy.simulated_rigs import RigTake
 from pose_rig.fusion.calibration.keyframes import Keyframes
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.calibration.rotation_averaging import estimate_rotations
-from pose_rig.fusion.calibration.self_solve import TOO_FEW_KEYFRAMES, RigSolution, SolveTask, self_solve
+from pose_rig.fusion.calibration.self_solve import TOO_FEW_KEYFRAMES, self_solve
+from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.camera_poses import MAX_SETTLED_ROTATION_SD_DEG
 from pose_rig.graph import Engine

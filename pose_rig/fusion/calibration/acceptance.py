@@ -11,7 +11,8 @@ import numpy as np
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.self_solve import MAX_ERROR_SD, MIRROR_AMBIGUITY, RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
+from pose_rig.fusion.calibration.self_solve import MAX_ERROR_SD, MIRROR_AMBIGUITY
 from pose_rig.skeleton import INDEX
 
 MAX_ROTATION_SD_DEG = 5.2  # a larger error costs more than full perspective gains

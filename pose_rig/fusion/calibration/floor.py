@@ -8,8 +8,8 @@ import numpy as np
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.body_scale import ANKLE_HEIGHT
 from pose_rig.fusion.calibration.bundle.segments import body_height
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.calibration.rotation_averaging import gravity_aligned_rotation
-from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.calibration.vertical import lowest_height
 from pose_rig.skeleton import INDEX
 

@@ -15,7 +15,8 @@ from pose_rig.fusion.calibration.bundle.state import BundleState
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import USED_WEIGHT, build_tracks, with_points
 from pose_rig.fusion.calibration.keyframes import Keyframe, people_of
-from pose_rig.fusion.calibration.self_solve import MAX_ERROR_SD, MIN_KEYFRAMES, RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
+from pose_rig.fusion.calibration.self_solve import MAX_ERROR_SD, MIN_KEYFRAMES
 
 MAX_ASPECT_DIFFERENCE = 0.02  # relative, of image sizes that differ by a scale only
 MAX_HEIGHT_DIFFERENCE = 0.08  # relative, between measured and given body height without rescaling the rig

@@ -6,8 +6,8 @@ set, and the validation set measures its reprojection error.
 Axes: N keyframes, V views, P points, H people.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from pose_rig.config import ASSUMED_HEIGHT_M
 from pose_rig.fusion.calibration.bundle.adjustment import adjust
 from pose_rig.fusion.calibration.bundle.covariance import camera_covariance
 from pose_rig.fusion.calibration.bundle.direction_bias import B
-from pose_rig.fusion.calibration.bundle.lens_family import from_opencv, has_lens, to_opencv
+from pose_rig.fusion.calibration.bundle.lens_family import from_opencv, to_opencv
 from pose_rig.fusion.calibration.bundle.priors import Priors
 from pose_rig.fusion.calibration.bundle.reprojection import Tracks, residuals
 from pose_rig.fusion.calibration.bundle.segments import body_height, joints_from_points, segment_lengths
@@ -33,126 +33,23 @@ from pose_rig.fusion.calibration.initialise import (
     with_sizes,
 )
 from pose_rig.fusion.calibration.keyframes import Keyframe, people_of
-from pose_rig.fusion.calibration.lens_prior import lens_prior
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.calibration.same_model import MIN_BAYES_FACTOR, STRICT_BAYES_FACTOR, are_tied, same_model
+from pose_rig.fusion.calibration.solve_priors import LOG_FOCAL_SCALE_SD, priors_of
+from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.geometry import nearest_rotation
-from pose_rig.intrinsics import Intrinsics
-from pose_rig.skeleton import J
 
 MIN_KEYFRAMES = 12  # with the person in two views
 INIT_KEYFRAMES = 40  # on which initial states are compared
 INIT_ITERATIONS = 8
 MIN_TIE_KEYFRAMES = 48  # in the training set, that a refused tie is tried; rigs tied too early lost cameras
 RELAXED_SD_FACTOR, RELAXED_ITERATIONS = 3.0, 6
-PRIOR_FOCAL_PER_LARGER_SIDE = 0.75  # prior mean; webcams, phones and action cameras: 0.55 … 1.1
-LOG_FOCAL_SCALE_SD = 0.3
-GIVEN_LOG_FOCAL_SD = 0.02  # of a focal length from the configuration
-CALIBRATED_LOG_FOCAL_SD = 1e-4  # of one with a distortion
-GIVEN_K1_SD = 1e-4  # of a lens from the configuration
-PRINCIPAL_POINT_SD = 0.012  # per axis, of the larger image side; measured on eight cameras: 0.2–2.7 % away
-GIVEN_PRINCIPAL_POINT_SD = 0.001
 INIT_LOG_FOCAL_SCALES = (-0.4, 0.0)  # wider ones, or with distortion, never lead to a better solution
 VALIDATION_STRIDE = 5  # every fifth keyframe is in the validation set
 MAX_ERROR_SD = 2.0  # median reprojection error, in standard deviations of an inlier (1.2 if the noise is as assumed)
 MAX_ROTATION_SD = np.radians(1.7)  # of a camera that was not placed by resection alone (`solved_rig`)
 MIRROR_AMBIGUITY = "the pose cannot be distinguished from its mirror image yet: bend your arms and knees"
 TOO_FEW_KEYFRAMES = "two cameras rarely had the person in view together: stand where several show all of you"
-
-
-@dataclass(frozen=True, slots=True)
-class SolveTask:
-    """Input of `self_solve`.
-
-    Attributes:
-        keyframes: Detections.
-        intrinsics: Focal lengths assumed or given.
-        focal_given: (V,) whether the focal length comes from the configuration.
-        camera_from_rig: (V,3,3) from rotation averaging, or of the current rig; defines the frame.
-        known: (V,) views with a known rotation.
-        height_m: Body height of person 0, the first; None = unknown.
-        current: The current rig, the only initial state if it covers all views.
-        placed: Views of the current rig that were placed by resection since it was solved. The others define its frame;
-            these keep their focal lengths.
-        other_heights_m: Body heights of persons 1, 2, …, None = unknown; those of all further ones are unknown.
-    """
-
-    keyframes: Sequence[Keyframe]
-    intrinsics: Intrinsics
-    focal_given: NDArray[np.bool_]
-    camera_from_rig: Floats
-    known: NDArray[np.bool_]
-    height_m: float | None
-    current: Calibration | None = None
-    placed: tuple[int, ...] = ()
-    other_heights_m: Sequence[float | None] = ()
-
-    def known_height_m(self, person: int) -> float | None:
-        """Returns the body height of a person, None if it is unknown."""
-        return dict(enumerate([self.height_m, *self.other_heights_m])).get(person)
-
-
-@dataclass(frozen=True, slots=True)
-class RigSolution:
-    """The solved cameras and the bones of the people.
-
-    Attributes:
-        cameras: In the frame of the rig in use; else in that of the averaged rotations.
-        bone_length_m: (L,) the bones (`segments`) of the first person.
-        poses: (N,J,3) m, from which the rig was solved.
-        validation_error: Median reprojection error of the detections that were not used, in standard deviations of a
-            good detector: about 1.2.
-        chirality: −1 … 1, near 1: the poses are human rather than mirrored.
-        previous_error: The validation error of the rig in use so far; infinite if there was none.
-        person: Identity of the first person: the lowest one in the keyframes.
-        others_bone_length_m: The bones of further people by identity.
-        pose_person: (N,) identities of the poses; None = all are of the first person.
-    """
-
-    cameras: Calibration
-    bone_length_m: Floats
-    poses: Floats = field(default_factory=lambda: np.zeros((0, J, 3)))
-    validation_error: float = 0.0
-    chirality: float = 1.0
-    previous_error: float = np.inf
-    person: int = 0
-    others_bone_length_m: Mapping[int, Floats] = field(default_factory=dict)
-    pose_person: NDArray[np.int64] | None = None
-
-    def bones_of(self, person: int) -> Floats | None:
-        """Returns the bones (L,) m of a person, None if they are unknown."""
-        return self.bone_length_m if person == self.person else self.others_bone_length_m.get(person)
-
-    @property
-    def poses_by_person(self) -> dict[int, Floats]:
-        """The poses (N,J,3) m of all people by identity, the first person first."""
-        if self.pose_person is None:
-            return {self.person: self.poses}
-        people = (self.person, *self.others_bone_length_m)
-        return {person: self.poses[self.pose_person == person] for person in people}
-
-    def renamed(self, names: Mapping[int, int]) -> "RigSolution":
-        """Returns the same rig with other identities of people, by those so far."""
-        new = [*names.values()]
-        others = {
-            names.get(person, person): own
-            for person, own in self.others_bone_length_m.items()
-            if person in names or person not in new
-        }
-        pose_person = self.pose_person
-        if pose_person is not None:
-            pose_person = np.array([names.get(person, person) for person in pose_person.tolist()], np.int64)
-        person = names.get(self.person, self.person)
-        return replace(self, person=person, others_bone_length_m=others, pose_person=pose_person)
-
-    def transformed(self, rotation: Floats, origin: Floats, scale: float = 1.0) -> "RigSolution":
-        """Returns the same rig in another frame: ``x_new = scale rotation (x_old − origin)``."""
-        return replace(
-            self,
-            cameras=self.cameras.transformed(rotation, origin, scale),
-            bone_length_m=scale * self.bone_length_m,
-            others_bone_length_m={person: scale * own for person, own in self.others_bone_length_m.items()},
-            poses=scale * (self.poses - origin) @ rotation.T,
-        )
 
 
 def self_solve(task: SolveTask) -> RigSolution | str:
@@ -196,37 +93,6 @@ def _heights_m(
     if current is None:
         return ASSUMED_HEIGHT_M, *known[1:]
     return body_height(segment_lengths(with_points(current, tracks).points[tracks.of(0)])), *known[1:]
-
-
-def priors_of(
-    task: SolveTask,
-    views: NDArray[np.int64],
-    heights_m: Sequence[float | None],
-    state: BundleState | None = None,
-) -> Priors:
-    """Returns the priors of some views and people (H); those of lenses depend on the focal lengths found so far."""
-    given, intrinsics = task.focal_given[views], task.intrinsics
-    usual = np.log(PRIOR_FOCAL_PER_LARGER_SIDE * intrinsics.size_px.max(-1) / intrinsics.focal_px)[views]
-    calibrated = has_lens(intrinsics)[views]
-    given_sd = np.where(calibrated, CALIBRATED_LOG_FOCAL_SD, GIVEN_LOG_FOCAL_SD)
-    mean, sd = np.where(given, 0.0, usual), np.where(given, given_sd, LOG_FOCAL_SCALE_SD)
-    placed = np.isin(views, task.placed)
-    if task.current is not None and placed.any():  # whose keypoints from before it was moved are not used
-        before_sd = np.clip(task.current.focal_sd[views], GIVEN_LOG_FOCAL_SD, LOG_FOCAL_SCALE_SD)
-        mean = np.where(placed, np.log(task.current.focal_px / intrinsics.focal_px)[views], mean)
-        sd = np.where(placed, np.minimum(before_sd, sd), sd)
-    focal_share = intrinsics.focal_px[views] * np.exp(mean if state is None else state.log_focal_scale)
-    k1, k1_sd = lens_prior(focal_share / intrinsics.size_px[views].max(-1))
-    k1, k1_sd = np.where(calibrated, 0.0, k1), np.where(calibrated, GIVEN_K1_SD, k1_sd)
-    apart = np.zeros((len(views), len(views)), bool)
-    return Priors(heights_m, mean, sd, k1, k1_sd, apart, 0, _principal_point_sd(intrinsics)[views])
-
-
-def _principal_point_sd(intrinsics: Intrinsics) -> Floats:
-    """Returns (V,) standard deviations of principal points per axis, in focal lengths; small where it is given."""
-    given = (intrinsics.principal_point_px != 0.5 * intrinsics.size_px).any(-1) | has_lens(intrinsics)
-    share = np.where(given, GIVEN_PRINCIPAL_POINT_SD, PRINCIPAL_POINT_SD)
-    return np.asarray(share * intrinsics.size_px.max(-1) / intrinsics.focal_px)
 
 
 def _initial_states(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pose_rig.fusion.calibration.bundle.segments import body_height
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.people.assignment import assign
 from pose_rig.fusion.people.tracked_person import TrackedPerson
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED

@@ -14,7 +14,7 @@ import numpy as np
 from pose_rig.config import Config
 from pose_rig.fusion.calibration.bundle.segments import body_height, joints_from_points
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.people.candidates import Candidates
 from pose_rig.fusion.people.people_search import PeopleSearch
 from pose_rig.fusion.people.roster import Roster

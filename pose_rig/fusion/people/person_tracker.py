@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.config import ASSUMED_HEIGHT_M, Config
 from pose_rig.fusion.calibration.body_scale import BodyScale
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.people.step_input import StepInput
 from pose_rig.fusion.pose.association import DataAssociation
 from pose_rig.fusion.pose.cold_frame import ColdFrame

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.people.arrangement import Arrangement, groups
 from pose_rig.fusion.people.assignment import cheapest
 from pose_rig.fusion.people.single_views import SingleViews

@@ -12,7 +12,7 @@ from pose_rig.arrays import Floats
 from pose_rig.config import ASSUMED_HEIGHT_M, Config
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, RELATIVE_LENGTH_SD, body_height
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.people.appearance import Appearance
 from pose_rig.fusion.people.bone_lengths import BoneLengths
 from pose_rig.fusion.people.person_tracker import PersonTracker

@@ -13,7 +13,7 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.segments import JOINTS_FROM_POINTS, LENGTH_INDEX, POINTS, SEGMENTS
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import MIN_INLIER, RELATIVE_DETECTION_SD, detection_sd
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.calibration.triangulate import Rays, to_camera_frames
 from pose_rig.fusion.pose.computation import Computations
 from pose_rig.fusion.pose.fit import Fit, PoseFit, TemporalPrior, reprojection_errors

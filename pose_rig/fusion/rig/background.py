@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pose_rig.errors import PoseRigError
-from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
+from pose_rig.fusion.calibration.rig_solution import RigSolution
+from pose_rig.fusion.calibration.self_solve import self_solve
+from pose_rig.fusion.calibration.solve_task import SolveTask
 
 T = TypeVar("T")
 

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.body_scale import EARS_TO_ANKLES, bone_lengths, upright_length
 from pose_rig.fusion.calibration.keyframes import MAX_KEYFRAMES, Keyframe, Keyframes
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.calibration.rotation_averaging import (
     CameraRotations,
     consistency_weight,
     estimate_rotations,
 )
-from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
+from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.fusion.pose.hypothesis import Hypothesis
 from pose_rig.fusion.pose.lifts import camera_from_body
 from pose_rig.fusion.rig.background import BackgroundCompute, BackgroundTask

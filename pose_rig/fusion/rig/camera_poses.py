@@ -15,8 +15,9 @@ from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.floor import to_room_frame
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.relocalise import relocalise
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.calibration.rotation_averaging import CameraRotations
-from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
+from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.fusion.calibration.vertical import has_walked
 from pose_rig.fusion.pose.hypothesis import RotationPrior
 from pose_rig.fusion.rig.moving_cameras import MovingCameras

@@ -1,7 +1,7 @@
 """Which focal lengths of the configuration seem to be wrong, by where the solved rig has moved them.
 
-The bundle adjustment keeps a given focal length within some percent (`self_solve.GIVEN_LOG_FOCAL_SD`); detections that
-contradict it move it to the edge of that. How far it is off cannot be said, only to which side.
+The bundle adjustment keeps a given focal length within some percent (`solve_priors.GIVEN_LOG_FOCAL_SD`); detections
+that contradict it move it to the edge of that. How far it is off cannot be said, only to which side.
 
 Axes: V views.
 """

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.calibration.triangulate import Rays
 from pose_rig.fusion.pose.fit import fit_pose
 from pose_rig.fusion.pose.hypothesis import Hypothesis

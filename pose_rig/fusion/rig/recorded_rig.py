@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.calibration.rotation_averaging import CameraRotations
-from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.rig.setup import calibration_of
 from pose_rig.wire.messages import CameraState, PersonBones, RigState
 

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.keyframes import Keyframe
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.calibration.rotation_averaging import consistency_weight
-from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
+from pose_rig.fusion.calibration.self_solve import self_solve
+from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.fusion.calibration.vertical import VERTICAL_UNCERTAIN, is_sideways
 from pose_rig.fusion.pose.hypothesis import Hypothesis, run_graph
 from pose_rig.fusion.pose.solved_pose import SolvedPose

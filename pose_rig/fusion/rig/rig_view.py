@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.pose.hypothesis import RotationPrior
 from pose_rig.intrinsics import Intrinsics
 from pose_rig.wire.messages import Mode

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pose_rig.config import ASSUMED_HEIGHT_M, CameraConfig, Config, SolvedCamera
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.intrinsics import Intrinsics
 from pose_rig.wire.messages import CameraState
 

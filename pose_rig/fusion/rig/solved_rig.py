@@ -17,7 +17,7 @@ from pose_rig.fusion.calibration.initialise import RELATIVE_DETECTION_SD
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.relocalise import measure_bone_lengths
 from pose_rig.fusion.calibration.resection import Resection
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.pose.hypothesis import RotationPrior
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT, Consistency

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, TypeVar
 
 from pose_rig.errors import PoseRigError
-from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
+from pose_rig.fusion.calibration.rig_solution import RigSolution
+from pose_rig.fusion.calibration.self_solve import self_solve
+from pose_rig.fusion.calibration.solve_task import SolveTask
 
 NICENESS = 3  # below the detectors, but a rig that waits for its solution is worth a little of their time
 T = TypeVar("T")

@@ -18,7 +18,8 @@ from pose_rig.fusion.calibration.bundle.reprojection import Tracks
 from pose_rig.fusion.calibration.bundle.state import BundleState
 from pose_rig.fusion.calibration.initialise import detection_sd, with_points
 from pose_rig.fusion.calibration.keyframes import of_each_person
-from pose_rig.fusion.calibration.self_solve import SolveTask, current_state
+from pose_rig.fusion.calibration.self_solve import current_state
+from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.fusion.synchronisation.camera_clock import CameraClock
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_equations import ClockStep, clock_equations, explained_velocity

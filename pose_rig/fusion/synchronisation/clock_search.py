@@ -15,7 +15,8 @@ from pose_rig.fusion.calibration.bundle.segments import POINTS
 from pose_rig.fusion.calibration.initialise import USED_WEIGHT, build_tracks, detection_sd, with_points
 from pose_rig.fusion.calibration.keyframes import of_each_person
 from pose_rig.fusion.calibration.resection import inlier_share
-from pose_rig.fusion.calibration.self_solve import SolveTask, current_state
+from pose_rig.fusion.calibration.self_solve import current_state
+from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.people_in_view import MAX_GAP_S, main_person, people_in_view
 

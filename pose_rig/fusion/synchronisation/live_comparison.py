@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.keyframes import Keyframe
-from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
+from pose_rig.fusion.calibration.rig_solution import RigSolution
+from pose_rig.fusion.calibration.self_solve import self_solve
+from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.fusion.synchronisation.camera_clock import clocks_of
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_adjustment import adjust_clocks

@@ -13,7 +13,8 @@ from pose_rig.fusion.calibration.acceptance import (
     rejection_reason,
 )
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.self_solve import MAX_ERROR_SD, RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
+from pose_rig.fusion.calibration.self_solve import MAX_ERROR_SD
 from pose_rig.geometry import rotation_from_vector
 from tests.fusion.simulated import HEIGHT_M, LENGTH_M, calibration, stroll
 

@@ -5,7 +5,7 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.floor import fit_floor, to_room_frame
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import INDEX
 from tests.fusion.simulated import HEIGHT_M, LENGTH_M, calibration, stroll

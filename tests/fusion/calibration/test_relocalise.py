@@ -9,7 +9,8 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.relocalise import measure_bone_lengths, relocalise, resized
-from pose_rig.fusion.calibration.self_solve import MIN_KEYFRAMES, RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
+from pose_rig.fusion.calibration.self_solve import MIN_KEYFRAMES
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import J
 from tests.fusion.simulated import HEIGHT_M, LENGTH_M, SIZE_PX, calibration, make_keyframes, stroll

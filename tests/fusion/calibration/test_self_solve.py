@@ -11,15 +11,15 @@ from pose_rig.fusion.calibration.bundle.lens_family import from_opencv
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_INDEX, POINTS, SEGMENTS, joints_from_points
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.keyframes import Keyframe
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.calibration.self_solve import (
     MAX_ERROR_SD,
     MIN_KEYFRAMES,
     VALIDATION_STRIDE,
-    RigSolution,
-    SolveTask,
     best_state,
     self_solve,
 )
+from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.geometry import angle_deg, rotation_from_vector
 from pose_rig.intrinsics import Intrinsics
 from pose_rig.skeleton import INDEX, MIRROR

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.time_steps import time_steps

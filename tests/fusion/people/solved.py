@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.segments import POINTS, segment_lengths
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.people.single_views import SingleViews, single_views
 from pose_rig.fusion.pose.computation import alone

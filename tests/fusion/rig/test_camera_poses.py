@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.calibration.rotation_averaging import CameraRotations
-from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.calibration.vertical import VERTICAL_FROM_CAMERAS
 from pose_rig.fusion.rig.camera_poses import CameraPoses
 from pose_rig.fusion.rig.setup import setup_of

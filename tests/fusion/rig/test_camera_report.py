@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.rig.camera_poses import CameraPoses
 from pose_rig.fusion.rig.camera_report import MAX_STEP_S, CameraReport
 from pose_rig.fusion.rig.clock_lags import ClockLags

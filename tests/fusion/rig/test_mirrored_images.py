@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
+from pose_rig.fusion.calibration.rig_solution import RigSolution
+from pose_rig.fusion.calibration.self_solve import self_solve
+from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.association import shape_of
 from pose_rig.fusion.pose.sync import Sample

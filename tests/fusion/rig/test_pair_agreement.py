@@ -7,7 +7,7 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.pose.computation import alone
 from pose_rig.fusion.pose.solved_pose import solved_pose
 from pose_rig.fusion.pose.sync import Sample

@@ -14,7 +14,7 @@ from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.camera_report import BEING_PLACED, NOT_PLACED, PLACING_TIMEOUT_S
 from pose_rig.geometry import angle_deg, rotation_from_vector
 from pose_rig.graph import Engine
-from pose_rig.wire.messages import CameraState
+from pose_rig.wire.messages import STEP_BACK, CameraState
 from tests.fusion.fakes import (
     Scene,
     config,
@@ -134,15 +134,15 @@ def moved(how: str, seconds: float) -> Scene:
     return film(walk(2 + seconds), turned_at(ring(4), 2, turn, 60, round(30 * (2 + seconds))))
 
 
-@pytest.mark.parametrize("how", ["panned", "tilted"])
-def test_only_a_moved_camera_is_named_and_it_is_placed_in_the_end(engine: Engine, how: str) -> None:
+@pytest.mark.parametrize(("how", "left"), [("panned", ""), ("tilted", f"shows no head: {STEP_BACK}")])
+def test_only_a_moved_camera_is_named_and_it_is_placed_in_the_end(engine: Engine, how: str, left: str) -> None:
     """While the rig is only settled; a roll alone shows too little then, a solved rig sees it too."""
     scene, made = moved(how, 9.0), new_estimator(engine, 4, solve=unsolved)
     out, notes = notes_over_time(scene, made)
     assert any(note["cam2"] == "disagrees with the others" for note in notes[60:120])
     assert not any(note[name] for note in notes[61:] for name in ("cam0", "cam1", "cam3"))
     assert out[-1].mode == "settled"
-    assert notes[-1]["cam2"] == ""
+    assert notes[-1]["cam2"] == left
     assert relative_error_deg(learned(made), scene.cameras.rotation[:, -1])[2] < 14
 
 

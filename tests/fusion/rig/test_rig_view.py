@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.hypothesis import RotationPrior
 from pose_rig.fusion.pose.sync import Sample

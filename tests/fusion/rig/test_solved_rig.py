@@ -8,7 +8,7 @@ import pytest
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.rig.consistency import Consistency
 from pose_rig.fusion.rig.solved_rig import SolvedRig, with_pose

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from pose_rig.fusion.calibration.self_solve import RigSolution, self_solve
+from pose_rig.fusion.calibration.rig_solution import RigSolution
+from pose_rig.fusion.calibration.self_solve import self_solve
 from pose_rig.fusion.rig.solver_process import SolverLostError, SolverProcess, serve
 from tests.fusion.simulated import calibration, make_keyframes, stroll, task
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.sync import Sample

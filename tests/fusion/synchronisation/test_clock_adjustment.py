@@ -7,7 +7,7 @@ import pytest
 
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.keyframes import Keyframe
-from pose_rig.fusion.calibration.self_solve import SolveTask
+from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.fusion.synchronisation.camera_clock import RIG_CLOCK
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_adjustment import adjust_clocks

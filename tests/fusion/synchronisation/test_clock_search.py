@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pose_rig.fusion.calibration.self_solve import SolveTask
+from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_search import search_offset
 from tests.fusion.simulated import calibration, task

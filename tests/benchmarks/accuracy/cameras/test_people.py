@@ -8,7 +8,8 @@ import pytest
 from benchmarks.accuracy.cameras.errors import camera_errors
 from benchmarks.accuracy.cameras.people import solved_together, tasks_of
 from benchmarks.accuracy.people.takes import Room, random_room
-from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
+from pose_rig.fusion.calibration.rig_solution import RigSolution
+from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
 from tests.benchmarks.rigs import walking
 
