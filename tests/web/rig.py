@@ -1,7 +1,6 @@
 """A web worker in this process, and another worker of its run that publishes whatever a test wants."""
 
 import asyncio
-import socket
 import ssl
 import threading
 import time
@@ -25,6 +24,7 @@ from pose_rig.wire.messages import Health, Message
 from pose_rig.wire.services import LOOPBACK
 from pose_rig.wire.tokens import Tokens
 from tests.ports import free_port
+from tests.web.https_client import https_client
 
 DEADLINE_S = 20.0
 
@@ -151,24 +151,9 @@ class Page:
 
 @asynccontextmanager
 async def opened(rig: WebRig, token: str, **how: Any) -> AsyncIterator[Page]:
-    """Yields a connected client, whose TLS is verified; at the end its connection is closed, not just about to be."""
-    used: list[socket.socket] = []
-
-    def new_socket(address: tuple[Any, ...]) -> socket.socket:
-        used.append(socket.socket(*address[:3]))
-        return used[-1]
-
-    connector = aiohttp.TCPConnector(ssl=rig.tls(), socket_factory=new_socket)
-    try:
-        async with (
-            aiohttp.ClientSession(connector=connector) as session,
-            session.ws_connect(rig.url(token, "socket"), **how) as page,
-        ):
-            yield Page(page)
-    finally:  # aiohttp does not wait for the end of TLS, for which the worker is needed
-        async with asyncio.timeout(DEADLINE_S):
-            while any(one.fileno() >= 0 for one in used):
-                await asyncio.sleep(0.01)
+    """Yields a connected client, whose TLS is verified."""
+    async with https_client(rig.tls()) as session, session.ws_connect(rig.url(token, "socket"), **how) as page:
+        yield Page(page)
 
 
 def run_async(work: Awaitable[None]) -> None:

@@ -21,6 +21,7 @@ from pose_rig.assets.catalog import demo_clip, detector_model
 from pose_rig.assets.private_file import config_folder
 from pose_rig.errors import AssetError
 from pose_rig.web.certificate import load_root
+from tests.web.https_client import https_client
 from tests.web.phone import Phone, image_bytes
 from tests.web.rig import Page, run_async
 
@@ -79,7 +80,7 @@ async def until_served(folder: Path) -> None:
 def test_a_page_sees_the_person_and_stops_the_run(tmp_path: Path) -> None:
     async def check(addresses: dict[str, str]) -> None:
         await until_served(tmp_path)
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting(tmp_path))) as session:
+        async with https_client(trusting(tmp_path)) as session:
             page = Page(await connected(session, addresses["buttons"]))
             await page.send(type="watch", cameras=True)
             assert (await page.until("hello"))["cameras"] == ["sim0", "sim1", "sim2"]
@@ -132,7 +133,7 @@ def test_phones_are_cameras_whose_person_is_found(tmp_path: Path) -> None:
 
     async def check(addresses: dict[str, str]) -> None:
         await until_served(tmp_path)
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting(tmp_path))) as session:
+        async with https_client(trusting(tmp_path)) as session:
             sending = [
                 asyncio.create_task(send(session, addresses["phone"], f"phone-{number}-of-test", clip(video)))
                 for number, video in enumerate(videos)

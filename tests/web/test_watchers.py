@@ -11,6 +11,7 @@ from pose_rig.web.watchers import MAX_WATCHERS
 from pose_rig.wire.messages import CameraState, Command, Health, Refined2D, RigState
 from tests.streaming.live import pose3d
 from tests.streaming.people import person
+from tests.web.https_client import https_client
 from tests.web.phone import until_true
 from tests.web.rig import WebRig, opened, run_async, running
 
@@ -96,7 +97,7 @@ def test_commands_need_the_control_token(tmp_path: Path) -> None:
 def test_too_many_pages_and_too_many_messages_are_refused(tmp_path: Path) -> None:
     async def check(rig: WebRig) -> None:
         async with (
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=rig.tls())) as session,
+            https_client(rig.tls()) as session,
             session.ws_connect(rig.url(path="socket")) as chatty,
         ):
             rest = [await session.ws_connect(rig.url(path="socket")) for _ in range(MAX_WATCHERS - 1)]

@@ -62,7 +62,7 @@ def pose_rig_process(*arguments: str) -> tuple[int, str]:
         (["run", "--cams", "sim", "--model", "huge"], 2, "There is no detector model 'huge'."),
         (["run", "--cams", "sim", "--moving", "0", "--moving", "7"], 2, "Unknown camera '7' in --moving."),
         (["run", "--cams", "sim,remote:a b"], 2, "'remote:a b' does not name a remote camera of its own."),
-        (["run", "--cams", "sim,remote:a", "--host", "192.0.2.1"], 2, "--host takes an address of this machine"),
+        (["run", "--port", "0", "--cams", "sim,remote:a", "--host", "192.0.2.1"], 2, "--host takes an address of this"),
         (["camera", "--to", "rig"], 2, "Missing option '--cam'"),
         (["camera", "--cam", "sim", "--to", "rig", "--key", "short"], 2, "That is not a key for remote cameras"),
         (["camera", "--cam", "sim:2", "--to", "rig", "--key", "short"], 2, "sim:2 has 2 cameras. Start one"),

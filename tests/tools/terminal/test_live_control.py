@@ -17,6 +17,7 @@ import aiohttp
 from pose_rig.session.reader import Session
 from pose_rig.wire.messages import Command, Pose3D
 from pose_rig.wire.records import Marker
+from tests.web.https_client import https_client
 
 DEADLINE_S = 60
 
@@ -65,12 +66,12 @@ async def live_page(folder: Path) -> AsyncIterator[Page]:
     trusting = ssl.create_default_context()
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
     try:
-        async with aiohttp.ClientSession() as client:
+        async with https_client(trusting) as client:
             page = Page(None, run)  # type: ignore[arg-type]  # until its address is printed
             address = (await page.until_printed("with buttons: https")).split()[-1]
             await page.until_printed("Mode solved")
             origin = "/".join(address.split("/")[:3])
-            page._socket = await client.ws_connect(address + "socket", ssl=trusting, origin=origin)
+            page._socket = await client.ws_connect(address + "socket", origin=origin)
             yield page
             await page._socket.close()
     finally:
