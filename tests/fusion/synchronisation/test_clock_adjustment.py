@@ -101,6 +101,23 @@ def test_rates_are_found_where_they_are_wanted_and_the_take_is_long_enough() -> 
     assert {clock.rate for clock in without.clocks} == {1.0}
 
 
+def test_rates_are_not_searched_with_several_people() -> None:
+    cameras, rate = calibration(3), (1.0, 1.001, 0.999)
+    offset_s = START_S * (1 - np.array(rate))
+    first, second = (tracks(cameras, offset_s, 24.0, rate=rate, seed=k, aside_m=k) for k in (0, 1))
+    takes = together(first, second)
+    keyframes = [
+        replace(one, person=k)
+        for k in (0, 1)
+        for one in at_given_clocks(cameras, offset_s, 24 * 5, 5.0, rate, seed=k, aside_m=k)
+    ]
+    found = adjust_clocks(given(cameras, keyframes), takes, [RIG_CLOCK] * 3, rates=True)
+    assert found is not None
+    assert {clock.rate for clock in found.clocks} == {1.0}
+    assert (found.rate_ratio == 0).all()
+    np.testing.assert_allclose(found.offset_s, [0.0, 0.012, -0.012], atol=0.004)
+
+
 def test_a_rate_that_is_not_observable_is_nearly_1() -> None:
     cameras, offset_s = calibration(3), np.array([0.0, 0.03, -0.05])
     solve = given(cameras, at_given_clocks(cameras, offset_s, 60, 5.0))
