@@ -103,20 +103,22 @@ def test_pace_all_drops_nothing_and_shows_its_progress() -> None:
 
 
 def test_a_killed_camera_is_named_and_restarted_while_poses_go_on() -> None:
+    def is_back(status: RunStatus) -> bool:
+        return status.telemetry.poses > 100 and status.telemetry.workers["cam0"].health.restarts == 1
+
     display = FakeDisplay(lambda status: status.telemetry.poses > 20, lambda status: kill(status, "cam0"))
-    status = run(fake_plan(0, 0, duration_s=4.0), display)
+    status = run(fake_plan(0, 0, duration_s=60.0), display, stop_when=is_back)
     assert "cam0: It was killed by signal 9 (SIGKILL). Restarting in 0.5 s (restart 1)." in display.printed
     assert status.states["cam0"].restarts == 1
-    assert status.telemetry.workers["cam0"].health.restarts == 1
-    assert status.telemetry.poses > 100
+    assert is_back(status)
     assert "restarted 1×" in "\n".join(summary(status, None))
 
 
 def test_a_killed_fusion_is_restarted() -> None:
     display = FakeDisplay(lambda status: status.telemetry.poses > 20, lambda status: kill(status, "fusion"))
-    status = run(fake_plan(0, duration_s=4.0), display)
+    status = run(fake_plan(0, duration_s=60.0), display, stop_when=lambda status: status.telemetry.poses > 150)
     assert "fusion: It was killed by signal 9 (SIGKILL). Restarting in 0.5 s (restart 1)." in display.printed
-    assert status.telemetry.poses > 40
+    assert status.telemetry.poses > 150  # more than can be on their way when it is killed
 
 
 def test_a_camera_that_hangs_is_killed_and_restarted() -> None:
