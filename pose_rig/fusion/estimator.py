@@ -359,7 +359,7 @@ class Estimator:
 
         0 while the rig is not solved well, while cameras disagree or move, and where several people are tracked.
         """
-        return self._rig.steady_steps if self._config.people == 1 else 0
+        return 0 if self.may_show_several else self._rig.steady_steps
 
     @property
     def cameras_agree(self) -> bool:

@@ -127,38 +127,39 @@ def graph_run(
     if prior is not None:
         rotation = rotation @ prior.camera_from_rig
     sd = np.broadcast_to(1.0 if prior is None else prior.sd, assignments.shape)
-    return GraphRun(
-        engine,
-        GraphInput(
-            ray_xy=observation.ray_xy.astype(np.float32),
-            confidence=observation.score.astype(np.float32),
-            norm=observation.norm.astype(np.float32),
-            assignment=valid,
-            view_weight=(present * view_weight).astype(np.float32),
-            ray_from_rig=rotation.astype(np.float32),
-            rotation_prior_sd=sd.astype(np.float32),
-            depth_bias_sd=np.zeros((len(assignments), 1), np.float32),
-            lifter_rotations=np.full(len(assignments), prior is None),
-            depth=observation.ray_depth.astype(np.float32),
-        ),
-    )
+    return _run(engine, observation, valid, present * view_weight, rotation, sd, lifter_rotations=prior is None)
 
 
 def single_view_run(engine: Engine, observation: Observation, candidates: NDArray[np.int64]) -> GraphRun:
     """Returns the run of the graph for some candidates (H,), each as a hypothesis of one view; all are lifted."""
-    one = np.ones((len(candidates), 1), np.float32)
+    one = np.ones((len(candidates), 1))
+    rotation = observation.ray_from_camera[candidates][:, None]
+    return _run(engine, observation, candidates[:, None], one, rotation, one, lifter_rotations=True)
+
+
+def _run(
+    engine: Engine,
+    observation: Observation,
+    assignments: NDArray[np.int64],
+    view_weight: Floats,
+    ray_from_rig: Floats,
+    rotation_prior_sd: Floats,
+    *,
+    lifter_rotations: bool,
+) -> GraphRun:
+    """Returns the run for assignments (H,V) without missing views; further arguments as in `GraphInput`."""
     return GraphRun(
         engine,
         GraphInput(
             ray_xy=observation.ray_xy.astype(np.float32),
             confidence=observation.score.astype(np.float32),
             norm=observation.norm.astype(np.float32),
-            assignment=candidates[:, None],
-            view_weight=one,
-            ray_from_rig=observation.ray_from_camera[candidates][:, None].astype(np.float32),
-            rotation_prior_sd=one,
-            depth_bias_sd=0 * one,
-            lifter_rotations=np.ones(len(candidates), bool),
+            assignment=assignments,
+            view_weight=view_weight.astype(np.float32),
+            ray_from_rig=ray_from_rig.astype(np.float32),
+            rotation_prior_sd=rotation_prior_sd.astype(np.float32),
+            depth_bias_sd=np.zeros((len(assignments), 1), np.float32),
+            lifter_rotations=np.full(len(assignments), lifter_rotations),
             depth=observation.ray_depth.astype(np.float32),
         ),
     )
