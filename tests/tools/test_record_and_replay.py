@@ -351,7 +351,7 @@ def test_a_rig_that_is_killed_loses_a_second_at_most(tmp_path: Path) -> None:
 
 
 def test_two_people_of_a_live_run_come_out_the_same_to_the_last_bit(tmp_path: Path, engine: Engine) -> None:
-    write_people(tmp_path / "two.npz", two_people(4.5))
+    write_people(tmp_path / "two.npz", two_people(8.0))  # on a busy machine the second person takes seconds to be found
     path = tmp_path / "take.mcap"
     code, output = pose_rig_process(
         "run", "--cams", str(tmp_path / "two.npz"), "--pace", "realtime", "--people", "2", "--record", str(path),
