@@ -5,6 +5,7 @@ Axes: V views.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from msgspec import structs
@@ -33,7 +34,7 @@ from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_messages import is_publishable
-from pose_rig.fusion.rig.background import BackgroundCompute
+from pose_rig.fusion.rig.background import BackgroundCompute, BackgroundTask
 from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.rig.camera_clocks import CameraClocks, recorded_clocks
 from pose_rig.fusion.rig.camera_properties import CameraProperties
@@ -49,6 +50,8 @@ from pose_rig.skeleton import Landmarks
 from pose_rig.wire.messages import Mode, RigState
 from pose_rig.wire.records import Learned
 
+GROUPS: Literal["groups"] = "groups"  # of detections, which are of one person
+LATE_GROUPS: Literal["late-groups"] = "late-groups"
 LEFT_OUT = "is left out: its clock could not be checked, and it does not agree with the others"
 LATE = "arrives {:.0f} ms too late for the pose: only the calibration uses it (a larger --max-delay waits for it)"
 
@@ -120,7 +123,8 @@ class Estimator:
         self._rig = Rig(setup_of(self._config, self._fixed, self.heights.given_m), self._engine, self._background)
         self._rig.poses.intrinsics = self._cameras.intrinsics
         self._rig.unchecked[:] = not may_move
-        self._people = People(self._config)
+        self._grouping = {work: BackgroundTask[Any](self._background) for work in (GROUPS, LATE_GROUPS)}
+        self._people = People(self._config, self._grouping[GROUPS])
         self._late_people: People | None = None  # the same, a little later, where cameras are late
         self._namesakes = Namesakes()
         self._steps: Sequence[PersonStep] = ()
@@ -133,7 +137,7 @@ class Estimator:
 
     def forget_people(self) -> None:
         """Tracks people from scratch; what is known of the cameras stays."""
-        self._people, self._late_people = People(self._config), None
+        self._people, self._late_people = People(self._config, self._grouping[GROUPS]), None
 
     def set_height(self, height_m: float, person: int = 0) -> None:
         """Uses another body height of a person; solved cameras are scaled so that given heights fit in the mean."""
@@ -273,7 +277,7 @@ class Estimator:
         for one in complete:
             if abs(one.t_ns - self._learned_ns) >= KEYFRAME_INTERVAL_NS:
                 self._learned_ns = one.t_ns
-                self._late_people = self._late_people or People(self._config)
+                self._late_people = self._late_people or People(self._config, self._grouping[LATE_GROUPS])
                 late = yield from self._estimate(one.t_ns, one.samples, self._late_people, learn=True)
                 if not is_publishable(late):
                     self._late_people = None
@@ -310,6 +314,8 @@ class Estimator:
         main = _best_seen(steps)
         learn = learn and all(is_publishable(step.pose) for step in steps)
         self.evidence = Evidence(main.hypothesis, main.solved)
+        if learn and self.may_show_several:
+            self._rig.calibrator.waits = people.are_mixed
         if learn and people.roster.first.vertical is not None:
             self._rig.set_vertical(people.roster.first.vertical)
         if learn and people.corrected:
@@ -469,12 +475,15 @@ class Estimator:
 
     def background_results(self) -> list[Learned]:
         """Returns which results of background computations were used since this was last called."""
-        return self._rig.calibrator.used_results() + self._live_clocks.used_results()
+        grouped = [Learned(work=work, asked=asked) for work, task in self._grouping.items() for asked in task.taken()]
+        return self._rig.calibrator.used_results() + self._live_clocks.used_results() + grouped
 
     def expect(self, result: Learned) -> None:
         """Adds when a background result was used in the run that is replayed."""
         if result.work == "clocks":
             self._live_clocks.expect(result)
+        elif result.work in self._grouping:
+            self._grouping[result.work].expect(result.asked)
         else:
             self._rig.calibrator.expect(result)
 

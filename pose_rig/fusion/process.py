@@ -172,14 +172,14 @@ def open_publisher(job: FusionJob, stop: Stop, *, waits: bool) -> Publisher:
 
 @contextmanager
 def background_compute(*, replayed: bool = False) -> Iterator[BackgroundCompute]:
-    """Averages rotations and lifts in threads (the engine does the work); solves and compares clocks in a process.
+    """Averages rotations, groups detections by person, and lifts, in threads; solves and compares clocks in a process.
 
     Args:
         replayed: As in `BackgroundCompute`.
     """
     solver = SolverProcess()
     solver.start()
-    executor = ThreadPoolExecutor(3, thread_name_prefix="rig")
+    executor = ThreadPoolExecutor(5, thread_name_prefix="rig")
     try:
         yield BackgroundCompute(executor, solver.solve, solver.run, replayed)
     finally:

@@ -73,13 +73,14 @@ class Learned(Message, frozen=True, kw_only=True, eq=False):
     """The result of a background computation came into use; makes the replay of a live run exact.
 
     Attributes:
-        work: Which computation.
+        work: Which computation; ``groups``: which detections are of one person before the rig is solved, and
+            ``late-groups`` where cameras are late.
         asked: How many of these had been started by then, from 1.
     """
 
     TOPIC: ClassVar[str] = "learned"
 
-    work: Literal["averaging", "solving", "clocks"]
+    work: Literal["averaging", "solving", "clocks", "groups", "late-groups"]
     asked: Count
 
 

@@ -5,12 +5,13 @@ a relative pose of the two cameras: if both show one person, always about the sa
 time. The most frequent relative poses that agree with each other are an approximate rig, in which the detections of one
 person are near each other and face the same way. Rotations of lifts are accurate to about 10°, distances to 10 %.
 
-Axes: V views, C candidates, K votes of a pair of views, M modes.
+Axes: V views, C candidates, K votes of a pair of views, M modes, S sets of camera poses.
 """
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -77,13 +78,26 @@ class RoughCameras:
         return place, seen.lifted @ rotation
 
 
-class Arrangement:
-    """Collects detections, and estimates approximate camera poses from them.
+@dataclass(frozen=True, slots=True)
+class ArrangementEstimate:
+    """What detections show of the arrangement of the views.
 
     Attributes:
-        cameras: As estimated last, None until then.
+        cameras: Approximate camera poses, None if there are too few detections.
+        votes: Of each pair of views.
+    """
+
+    cameras: RoughCameras | None = None
+    votes: Mapping[tuple[int, int], _Votes] = field(default_factory=dict)
+
+
+class Arrangement:
+    """Collects detections, and says when approximate camera poses are to be estimated from them (`begin`).
+
+    Attributes:
         estimates: How often they were estimated.
         changes: How often they have become others: what was learned with those before is wrong.
+        estimate_is_due: Whether there are enough new detections for an estimate.
     """
 
     def __init__(self, views: int) -> None:
@@ -91,28 +105,40 @@ class Arrangement:
         self._steps: deque[SingleViews] = deque(maxlen=MAX_STEPS)
         self._count, self._next_at = 0, MIN_STEPS
         self._random = np.random.default_rng(0)
-        self._votes: dict[tuple[int, int], _Votes] = {}
-        self.cameras: RoughCameras | None = None
+        self._last = ArrangementEstimate()
         self.changes = self.estimates = 0
+
+    @property
+    def cameras(self) -> RoughCameras | None:
+        """As estimated last, None until then."""
+        return self._last.cameras
 
     def is_due(self, t_ns: int) -> bool:
         """Whether a time step is late enough after the last one to be added."""
         return not self._steps or not 0 <= t_ns - self._steps[-1].t_ns < INTERVAL_NS
 
     def add(self, seen: SingleViews) -> bool:
-        """Adds a time step, and estimates the cameras again now and then; returns False if it follows too closely."""
+        """Adds a time step; returns False if it follows too closely."""
         if not self.is_due(seen.t_ns):
             return False
         self._steps.append(seen)
         self._count += 1
-        if self._count >= self._next_at:
-            self._update()
         return True
 
-    def _update(self) -> None:
-        self._next_at += max(3, self._count // 3)
+    @property
+    def estimate_is_due(self) -> bool:
+        """As above."""
+        return self._count >= self._next_at
+
+    def begin(self) -> Callable[[], ArrangementEstimate]:
+        """Returns the estimate as a function; no other may be running when it is called."""
+        self._next_at = self._count + max(3, self._count // 3)
+        return partial(estimate_arrangement, tuple(self._steps), self._views, self._random)
+
+    def use(self, estimate: ArrangementEstimate) -> None:
+        """Uses what was estimated."""
+        before, self._last = self.cameras, estimate
         self.estimates += 1
-        before, self.cameras = self.cameras, self._estimate()
         if self.cameras is not None and (before is None or before.differ(self.cameras)):
             self.changes += 1
 
@@ -133,55 +159,61 @@ class Arrangement:
         solved = RoughCameras(rotation, np.zeros((len(rotation), 3)), known & self.cameras.known, 0.0)
         if not self.cameras.differ(solved):
             return False
-        both = {(u, v): votes for (u, v), votes in self._votes.items() if solved.known[u] and solved.known[v]}
+        both = {(u, v): votes for (u, v), votes in self._last.votes.items() if solved.known[u] and solved.known[v]}
         mine, other = (rotation_support(one.rotation, both) for one in (solved, self.cameras))
         return other > MIN_ADVANTAGE * mine
 
-    def _estimate(self) -> RoughCameras | None:
-        self._votes = votes = {
-            pair: found for pair in combinations(range(self._views), 2) if (found := self._votes_of(*pair)) is not None
-        }
-        modes = {pair: _modes(found) for pair, found in votes.items()}
-        if not modes:
-            return None
-        best: RoughCameras | None = None
-        for trial in range(TREES):
-            connected = _connected(self._tree(modes, greedy=trial == 0), self._views)
-            cameras = RoughCameras(*connected, _support(connected, votes))
-            if best is None or cameras.support > best.support:
-                best = cameras
-        return best
 
-    def _votes_of(self, u: int, v: int) -> _Votes | None:
-        """Returns the votes of all pairs of detections in two views, None with too few."""
-        found = [_pairs(seen, u, v) for seen in self._steps]
-        found = [pairs for pairs in found if len(pairs[0])]
-        if len(found) < MIN_STEPS // 2:
-            return None
-        a_pose, b_pose, a_pelvis, b_pelvis = (np.concatenate(part) for part in zip(*found, strict=True))
-        if len(a_pose) > MAX_VOTES:
-            kept = np.sort(self._random.choice(len(a_pose), MAX_VOTES, replace=False))
-            a_pose, b_pose, a_pelvis, b_pelvis = a_pose[kept], b_pose[kept], a_pelvis[kept], b_pelvis[kept]
-        rotation, alike = _aligned(a_pose, b_pose)
-        return _Votes(rotation, a_pelvis - np.einsum("kij,kj->ki", rotation, b_pelvis), alike)
+def estimate_arrangement(steps: Sequence[SingleViews], views: int, random: np.random.Generator) -> ArrangementEstimate:
+    """Returns the approximate camera poses that the detections of some time steps support best."""
+    votes = {
+        pair: found for pair in combinations(range(views), 2) if (found := _votes_of(steps, *pair, random)) is not None
+    }
+    modes = {pair: _modes(found) for pair, found in votes.items()}
+    if not modes:
+        return ArrangementEstimate(None, votes)
+    trees = [_connected(_tree(modes, views, None if trial == 0 else random), views) for trial in range(TREES)]
+    rotation, translation, known = (np.stack(part) for part in zip(*trees, strict=True))
+    support = _support(rotation, translation, known, votes)
+    best = int(np.argmax(support))
+    cameras = RoughCameras(rotation[best], translation[best], known[best], float(support[best]))
+    return ArrangementEstimate(cameras, votes)
 
-    def _tree(self, modes: dict[tuple[int, int], "_Modes"], *, greedy: bool) -> list["_Edge"]:
-        """Returns pairs that connect as many views as possible, one mode of each, those of much support first."""
-        edges = [
-            _Edge(u, v, found.rotation[m], found.translation[m], found.support[m])
-            for (u, v), found in modes.items()
-            for m in range(len(found.support))
-        ]
-        noise = np.zeros(len(edges)) if greedy else self._random.gumbel(0.0, 0.3, len(edges))
-        order = np.argsort(-(np.log(np.maximum([edge.support for edge in edges], 1e-9)) + noise), kind="stable")
-        group, tree = list(range(self._views)), []
-        for index in order.tolist():
-            edge = edges[index]
-            if group[edge.first] != group[edge.second]:
-                old, new = group[edge.first], group[edge.second]
-                group = [new if one == old else one for one in group]
-                tree.append(edge)
-        return tree
+
+def _votes_of(steps: Sequence[SingleViews], u: int, v: int, random: np.random.Generator) -> _Votes | None:
+    """Returns the votes of all pairs of detections in two views, None with too few."""
+    found = [_pairs(seen, u, v) for seen in steps]
+    found = [pairs for pairs in found if len(pairs[0])]
+    if len(found) < MIN_STEPS // 2:
+        return None
+    a_pose, b_pose, a_pelvis, b_pelvis = (np.concatenate(part) for part in zip(*found, strict=True))
+    if len(a_pose) > MAX_VOTES:
+        kept = np.sort(random.choice(len(a_pose), MAX_VOTES, replace=False))
+        a_pose, b_pose, a_pelvis, b_pelvis = a_pose[kept], b_pose[kept], a_pelvis[kept], b_pelvis[kept]
+    rotation, alike = _aligned(a_pose, b_pose)
+    return _Votes(rotation, a_pelvis - np.einsum("kij,kj->ki", rotation, b_pelvis), alike)
+
+
+def _tree(modes: dict[tuple[int, int], "_Modes"], views: int, random: np.random.Generator | None) -> list["_Edge"]:
+    """Returns pairs that connect as many views as possible, one mode of each, those of much support first.
+
+    A random generator varies which of them come first.
+    """
+    edges = [
+        _Edge(u, v, found.rotation[m], found.translation[m], found.support[m])
+        for (u, v), found in modes.items()
+        for m in range(len(found.support))
+    ]
+    noise = np.zeros(len(edges)) if random is None else random.gumbel(0.0, 0.3, len(edges))
+    order = np.argsort(-(np.log(np.maximum([edge.support for edge in edges], 1e-9)) + noise), kind="stable")
+    group, tree = list(range(views)), []
+    for index in order.tolist():
+        edge = edges[index]
+        if group[edge.first] != group[edge.second]:
+            old, new = group[edge.first], group[edge.second]
+            group = [new if one == old else one for one in group]
+            tree.append(edge)
+    return tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,21 +292,20 @@ def _connected(tree: Sequence[_Edge], views: int) -> tuple[Floats, Floats, NDArr
     return rotation @ rotation[first].T, translation, known
 
 
-def _support(cameras: tuple[Floats, Floats, NDArray[np.bool_]], votes: dict[tuple[int, int], _Votes]) -> float:
-    """Returns the mean support of camera poses by the votes of all pairs."""
-    rotation, translation, known = cameras
-    total = []
+def _support(
+    rotation: Floats, translation: Floats, known: NDArray[np.bool_], votes: dict[tuple[int, int], _Votes]
+) -> Floats:
+    """Returns (S,) the mean support of camera poses (S,V,3,3), (S,V,3), known (S,V), by the votes of all pairs."""
+    total = np.zeros(len(rotation))
     for (u, v), one in votes.items():
-        if not (known[u] and known[v]):
-            total.append(0.0)
-            continue
-        relative = rotation[u] @ rotation[v].T
-        shift = translation[u] - relative @ translation[v]
-        total.append(float((agreement(one.rotation, one.translation, relative, shift) * one.weight).mean()))
-    return float(np.mean(total))
+        relative = rotation[:, u] @ rotation[:, v].swapaxes(-1, -2)
+        shift = translation[:, u] - np.einsum("sij,sj->si", relative, translation[:, v])
+        agreed = agreement(one.rotation, one.translation, relative[:, None], shift[:, None]) * one.weight
+        total += agreed.mean(-1) * (known[:, u] & known[:, v])
+    return total / len(votes)
 
 
-def rotation_support(rotation: Floats, votes: dict[tuple[int, int], _Votes]) -> float:
+def rotation_support(rotation: Floats, votes: Mapping[tuple[int, int], _Votes]) -> float:
     """Returns the mean support of camera rotations (V,3,3) by the votes of pairs."""
     support = [
         rotation_agreement(one.rotation, rotation[u] @ rotation[v].T) * one.weight for (u, v), one in votes.items()

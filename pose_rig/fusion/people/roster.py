@@ -106,10 +106,12 @@ class Roster:
         self.people[0].tracker.restart_position()
         self.people[0].rough_place = None
 
-    def begin_again(self) -> None:
-        """Begins again with one person, nowhere yet."""
-        self.people, self.new = [TrackedPerson(self.people[0].identity, self._config)], []
-        self._identities.restart(self.people[0].identity or 0)
+    def begun_again(self) -> "Roster":
+        """Returns another one with one person, nowhere yet, of the first identity."""
+        out, first = Roster(self._config), self.people[0].identity or 0
+        out._identities.restart(first)
+        out.people = [TrackedPerson(first, self._config)]
+        return out
 
     def is_return(self, observation: Observation) -> bool:
         """Whether all people have left, and who returns is not known yet: they are new until they are recognised."""

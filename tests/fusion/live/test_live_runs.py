@@ -39,6 +39,8 @@ def test_a_late_camera_is_found_from_two_people_and_the_run_is_repeated_to_the_l
     take = LiveTake(engine, 3, people=2).run(arrivals((0.0, 0.0, 0.4), 8.5, people=2), in_background=True)
     np.testing.assert_allclose(take.offsets_s[-1], (0.0, 0.0, -0.4), atol=0.06)
     assert take.late[-1] == [False, False, True]
+    learned = {message.work for message in take.record if isinstance(message, Learned)}
+    assert learned == {"averaging", "solving", "clocks", "groups", "late-groups"}
     again = take.replayed()
     for step, before in zip(again, take.steps, strict=True):
         poses = [[pose.xyz.tobytes() for pose in (one.pose, *one.others) if pose] for one in (step, before)]

@@ -24,8 +24,15 @@ def scene_of(people: int, seconds: float = 1.5, views: int = 4, seed: int = 0) -
 def learned(scene: PeopleScene, engine: Engine, steps: int, out: Arrangement | None = None) -> Arrangement:
     out = out or Arrangement(len(scene.cameras.focal_px))
     for index in range(steps):
-        out.add(single_views_at(scene, index, engine)[0])
+        add(out, single_views_at(scene, index, engine)[0])
     return out
+
+
+def add(out: Arrangement, seen: SingleViews) -> None:
+    out.add(seen)
+    if out.estimate_is_due:
+        out.use(out.begin()())
+        assert not out.estimate_is_due
 
 
 def relative(rotation: Floats) -> Floats:
@@ -121,7 +128,7 @@ def test_changes_count_how_often_the_cameras_become_others(engine: Engine) -> No
     first_ns = round(60 * 1e9 / FPS)
     for index in range(110):
         seen = single_views_at(other, index, engine)[0]
-        still.add(replace(seen, t_ns=seen.t_ns + first_ns))
+        add(still, replace(seen, t_ns=seen.t_ns + first_ns))
     assert still.changes == 2
     assert still.cameras is not None
     assert angle_deg(relative(still.cameras.rotation), relative(cameras.rotation)).max() < 20

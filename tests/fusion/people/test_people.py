@@ -294,7 +294,7 @@ def test_time_steps_before_the_people_are_known_apart_are_estimated_again(engine
             assert len(set(shown[shown >= 0].tolist())) == 1
     assert [step.pose.person for step in corrected[-1][1]] == [0, 1]
     run.step(index, solved=False)
-    assert run.people.corrected == []
+    assert run.people.corrected == ()
 
 
 def test_who_was_tracked_before_is_tracked_in_the_solved_rig(engine: Engine) -> None:
@@ -332,7 +332,7 @@ def test_a_single_person_is_tracked_as_one_of_several(engine: Engine) -> None:
         (step,) = run.step(index, solved=index >= 20)
         assert step.pose.tracking
         assert step.views == 4
-        assert run.people.corrected == []
+        assert run.people.corrected == ()
 
 
 def test_everything_repeats_to_the_last_bit(engine: Engine) -> None:

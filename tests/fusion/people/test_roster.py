@@ -78,9 +78,10 @@ def test_a_rig_that_is_not_solved_any_more_keeps_the_first_person(scene: PeopleS
     roster.add_new(0, PLACE)
     roster.restart()
     assert roster.everyone == [first]
-    roster.begin_again()
-    assert roster.people[0] is not first
-    assert identities(roster) == [0]
+    again = roster.begun_again()
+    assert roster.people == [first]
+    assert again.people[0] is not first
+    assert identities(again) == [0]
 
 
 def test_it_is_a_return_after_all_have_left_until_someone_is_recognised(scene: PeopleScene) -> None:
