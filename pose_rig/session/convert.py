@@ -23,6 +23,7 @@ from pose_rig.session.formats.poses import Poses, resampled_count
 from pose_rig.session.formats.poses_file import write_poses
 from pose_rig.session.formats.table import write_angles_csv, write_csv, write_parquet
 from pose_rig.session.formats.trc import write_trc
+from pose_rig.session.keypoints.keypoint_frames import SET_BY_COUNT
 from pose_rig.wire.messages import Keypoints2D
 
 Format = Literal["bvh", "gltf", "trc", "c3d", "csv", "parquet", "angles", "mot", "npz", "json"]
@@ -198,6 +199,8 @@ def _write_json(path: Path, source: ConvertSource) -> list[Path]:
         raise SessionError(f"The frame rate of {session.path} is unknown: too few frames.", "Give it with --rate.")
     rate_hz = options.rate_hz or max(rates_hz)
     resampled_count(max(float(one.t_ns[-1] - one.t_ns[0]) for one in detections) * 1e-9, rate_hz)
+    schemas = sorted({one.schema for one in detections if SET_BY_COUNT.get(len(one.landmarks)) != one.schema})
+    source.notes += [f"The json cannot name its landmarks: import it with --landmarks {schema}." for schema in schemas]
     return write_keypoints_json(path, detections, rate_hz)
 
 

@@ -21,6 +21,7 @@ from tests.tools.sessions import imported, sample, unsolved, write_session
 OF_POSES: tuple[Format, ...] = ("bvh", "gltf", "trc", "c3d", "csv", "parquet", "angles", "mot", "npz")
 NEEDED = {"c3d": "ezc3d", "parquet": "pyarrow"}
 EVERYTHING = ConvertOptions()
+LANDMARKS_NOTE = "The json cannot name its landmarks: import it with --landmarks rig17."  # 17 would pass for COCO's
 
 
 @pytest.fixture
@@ -46,6 +47,7 @@ def test_a_session_is_converted_to_every_format(take: Path, tmp_path: Path) -> N
     assert [note for note in done.notes if "A person is tracked" not in note] == [
         "Interpolated in the mot, in gaps of at most 0.25 s: 56 values.",
         "The rig was not solved in 20 frames of the mot; angles are less accurate there.",
+        LANDMARKS_NOTE,
         "The bvh is in centimetres; the format cannot say so.",
         "A height of 1.70 m was assumed: lengths are those of such a person.",
     ]
@@ -88,7 +90,7 @@ def test_notes_contain_the_unit_of_a_bvh(take: Path, tmp_path: Path) -> None:
     for scale, unit in ((1.0, "metres"), (1000.0, "millimetres"), (50.0, "1/50 m")):
         notes = convert(take, ["bvh"], tmp_path, ConvertOptions(bvh_scale=scale)).notes
         assert notes[0] == f"The bvh is in {unit}; the format cannot say so."
-    assert convert(take, ["json", "angles"], tmp_path, EVERYTHING).notes == []
+    assert convert(take, ["json", "angles"], tmp_path, EVERYTHING).notes == [LANDMARKS_NOTE]
 
 
 def test_a_session_that_was_cut_off_is_converted_under_its_name(tmp_path: Path) -> None:
@@ -110,8 +112,9 @@ def test_keypoints_alone_have_no_poses(tmp_path: Path, name: Format) -> None:
 
 def test_keypoints_alone_are_converted_to_json(tmp_path: Path) -> None:
     take = write_session(tmp_path / "take.mcap", imported(), "import")
-    convert(take, ["json"], tmp_path, EVERYTHING)
+    notes = convert(take, ["json"], tmp_path, EVERYTHING).notes
     assert sorted(path.name for path in (tmp_path / "take_2d").iterdir()) == ["cam0_json", "cam1_json"]
+    assert notes == [LANDMARKS_NOTE]
 
 
 def test_a_session_without_a_person_cannot_be_converted(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pose_rig.skeleton import J
 from pose_rig.tools.report.data import CameraTrack, ReportData
 
 MANY_MISSING = 0.01  # of the frames of a camera: a warning
+WRONG_VARIATION = 8.0  # % of the limbs' lengths: a warning; 1 to 3 are usual
 
 
 class CameraQuality(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,6 +181,11 @@ def _warnings(data: ReportData, poses: Poses, cameras: Sequence[CameraQuality]) 
         yield "No person is tracked in any pose."
     if poses.height_assumed:
         yield f"A body height of {poses.height_m:.2f} m was assumed: lengths are those of such a person."
+    if (variation := _bone_variation(poses)) is not None and variation > WRONG_VARIATION:
+        yield (
+            f"The limbs change their length by {variation:.0f} %, so poses are wrong: a camera moved, or 2D of another "
+            "program has other landmarks (--landmarks), image sizes or frame rates than assumed."
+        )
     for camera in cameras:
         if camera.note:
             yield f"{camera.name}: {camera.note}"

@@ -13,7 +13,7 @@ from pose_rig.tools.report.data import poses_file_data, session_data
 from pose_rig.tools.report.page import ROW_IN, write_report
 from pose_rig.tools.report.plot_style import DPI
 from pose_rig.tools.report.quality import Quality, quality_of, residuals_px
-from pose_rig.wire.messages import NO_PERSON, Message, RigState
+from pose_rig.wire.messages import NO_PERSON, Message, Pose3D, RigState
 from tests.session.drawable import NAMES
 from tests.tools.sessions import (
     FRAME_NS,
@@ -124,6 +124,17 @@ def test_a_poses_file_has_figures_too(tmp_path: Path) -> None:
     with Session(write_session(tmp_path / "S.mcap", sample())) as session:
         write_poses(tmp_path / "p.npz", session.poses())
     assert quality_of(poses_file_data(tmp_path / "p.npz")).residual_px == 2.0
+
+
+def test_limbs_that_change_their_length_are_a_warning(tmp_path: Path) -> None:
+    def growing() -> Iterator[Message]:
+        for i in range(20):
+            message = moving_pose(i)
+            assert isinstance(message, Pose3D)
+            yield msgspec.structs.replace(message, xyz=message.xyz * np.float32(1 + 0.02 * i))
+
+    [*_, warning] = quality(write_session(tmp_path / "S.mcap", growing())).warnings
+    assert warning.startswith("The limbs change their length by 10 %, so poses are wrong: a camera moved, or")
 
 
 def test_the_residual_counts_only_what_was_detected(tmp_path: Path) -> None:
