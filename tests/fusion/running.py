@@ -19,6 +19,7 @@ from pose_rig.wire.bus import Delivery, Receiver, Sender
 from pose_rig.wire.jobs import FusionJob
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, State
 from tests.fusion.fakes import Scene, config
+from tests.fusion.people.scenes import PeopleScene
 from tests.ports import free_endpoint
 
 VIEWS = 2
@@ -85,11 +86,13 @@ class Running:
         assert not self.thread.is_alive()
 
 
-def keypoints(scene: Scene, view: int, index: int, t_ns: int | None = None, schema: str = "rig17") -> Keypoints2D:
+def keypoints(
+    scene: Scene | PeopleScene, view: int, index: int, t_ns: int | None = None, schema: str = "rig17"
+) -> Keypoints2D:
+    xy, score = scene.xy_px[view, index].astype(np.float32), scene.score[view, index].astype(np.float32)
     return Keypoints2D(
         camera=f"cam{view}", index=index, t_ns=scene.t_ns(index) if t_ns is None else t_ns, size_px=(1280, 720),
-        landmarks=schema, xy=scene.xy_px[view, index][None].astype(np.float32),
-        score=scene.score[view, index][None].astype(np.float32),
+        landmarks=schema, xy=xy.reshape(-1, *xy.shape[-2:]), score=score.reshape(-1, score.shape[-1]),
     )  # fmt: skip
 
 
@@ -116,7 +119,7 @@ def play(running: Running, scene: Scene) -> None:
 class Live:
     """Cameras that send a scene repeatedly at their own rate."""
 
-    def __init__(self, running: Running, scene: Scene, fps: float = 30.0) -> None:
+    def __init__(self, running: Running, scene: Scene | PeopleScene, fps: float = 30.0) -> None:
         self.running, self.scene, self.fps = running, scene, fps
         self.index = [0] * len(running.senders)
         self.on = [True] * len(running.senders)

@@ -9,25 +9,28 @@ import pytest
 from pose_rig.fusion.commands import apply
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.graph import Engine
+from pose_rig.session.formats.poses_file import read_people
 from pose_rig.skeleton import INDEX
 from pose_rig.wire.messages import Command, CommandName, Health, Pose3D, RigState
 from tests.fusion.fakes import config, film, ring, solved_configs, walk
+from tests.fusion.people.scenes import crossing, film_people
 from tests.fusion.running import Live
 from tests.fusion.test_process import Recorded, replayed
 
 ANKLES = [INDEX["l_ankle"], INDEX["r_ankle"]]
 
 
-def command(name: CommandName, value: str = "") -> Command:
-    return Command(t_ns=0, number=1, name=name, value=value)
+def command(name: CommandName, value: str = "", person: int = 0) -> Command:
+    return Command(t_ns=0, number=1, name=name, value=value, person=person)
 
 
 class Rig:
     """A live rig of three known cameras, and what it published."""
 
-    def __init__(self, engine: Engine, save: Path) -> None:
-        scene = film(walk(10.0), ring(3))
-        self.running = Recorded(engine, "realtime", views=3, save=str(save), camera=solved_configs(scene.cameras))
+    def __init__(self, engine: Engine, save: Path, people: int = 1) -> None:
+        scene = film(walk(10.0), ring(3)) if people == 1 else film_people(crossing(people), ring(3))
+        known = solved_configs(scene.cameras)
+        self.running = Recorded(engine, "realtime", views=3, save=str(save), camera=known, people=people)
         self._live = Live(self.running, scene)
 
     def until(self, done: Callable[[], bool]) -> None:
@@ -37,9 +40,9 @@ class Rig:
         self._live()
         self.running.listen()
 
-    def send(self, name: CommandName, value: str = "") -> int:
+    def send(self, name: CommandName, value: str = "", person: int = 0) -> int:
         """Sends a command, and returns how many poses there were."""
-        self.running.senders[0].send(command(name, value))
+        self.running.senders[0].send(command(name, value, person))
         return len(self.running.poses())
 
     def poses_until(self, done: Callable[[Pose3D], bool]) -> Pose3D:
@@ -73,6 +76,22 @@ def test_floor_height_and_a_new_solve_are_applied_and_replayed_to_the_last_bit(e
     with np.load(tmp_path / "live.npz") as saved:
         assert saved["height_m"] == 1.87
         assert not saved["height_assumed"]
+
+
+def test_heights_of_two_people_are_applied_and_replayed_to_the_last_bit(engine: Engine, tmp_path: Path) -> None:
+    rig = Rig(engine, tmp_path / "live.npz", people=2)
+    rig.poses_until(lambda pose: pose.person == 1)
+    for person, height in enumerate(("1.87", "1.62")):
+        rig.send("height", height, person)
+        taller = rig.poses_until(lambda pose, height=height: pose.height_m == float(height))  # type: ignore[misc]
+        assert (taller.person, taller.height_assumed) == (person, False)
+    rig.running.close()
+    assert not rig.running.failure
+    poses = sum(isinstance(message, Pose3D) for message in rig.running.record)
+    detail = replayed(engine, rig.running.job.config, rig.running.record, tmp_path / "again.npz")
+    assert detail.endswith(f"{poses} of {poses} poses are those of the recording to the last bit")
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "live.npz").read_bytes()
+    assert [one.height_m for one in read_people(tmp_path / "live.npz")] == [1.87, 1.62]
 
 
 def test_a_recording_begins_and_ends_by_command(engine: Engine, tmp_path: Path) -> None:
