@@ -8,6 +8,8 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from pose_rig.fusion.pose.body_in_view import BodyInView
+from pose_rig.fusion.pose.hypothesis import Hypothesis
+from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.rig.camera_poses import CameraPoses
 from pose_rig.fusion.rig.clock_lags import ClockLags
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT, Consistency
@@ -36,27 +38,30 @@ class CameraReport:
     """Collects what is reported.
 
     Attributes:
-        body: Whether cameras show the whole body.
+        mirrors: Which images are mirrored.
+        lags: Which clocks seem to be off.
         unused_offset_s: (V,) rig time minus camera time of clocks that are off and not corrected; else 0 or NaN.
     """
 
-    def __init__(
-        self, setup: Setup, consistency: Consistency, poses: CameraPoses, mirrors: MirrorDetector, lags: ClockLags
-    ) -> None:
-        self._setup, self._consistency, self._poses, self._mirrors, self._lags = (
-            setup,
-            consistency,
-            poses,
-            mirrors,
-            lags,
-        )
-        self.body = BodyInView(len(setup.names))
+    def __init__(self, setup: Setup, consistency: Consistency, poses: CameraPoses) -> None:
+        self._setup, self._consistency, self._poses = setup, consistency, poses
+        self._body = BodyInView(len(setup.names))
+        self.mirrors, self.lags = MirrorDetector(setup.names, setup.mirror), ClockLags(setup.names)
         self._unplaced_s, self._last_ns = np.zeros(len(setup.names)), 0
         self.unused_offset_s = np.full(len(setup.names), np.nan)
         self._trouble_s = np.zeros(len(setup.names))  # for which a camera disagreed; agreement counts half against it
 
-    def update(self, t_ns: int, present: NDArray[np.bool_]) -> None:
-        """Adds a time step at which some views (V,) detect a person."""
+    def update(self, hypothesis: Hypothesis, pose: SolvedPose | None) -> None:
+        """Adds a time step, and the pose in the solved rig, None until it is solved."""
+        observation, poses = hypothesis.observation, self._poses
+        self.count_disagreement(observation.t_ns, observation.present)
+        self._body.update(observation.t_ns, hypothesis.xy_px, hypothesis.score, poses.intrinsics.size_px)
+        self.mirrors.update(hypothesis, pose, poses.cameras)
+        if poses.cameras is not None and pose is not None:
+            self.lags.add(observation.t_ns, pose, poses.cameras, ~poses.known & ~poses.moving.moving)
+
+    def count_disagreement(self, t_ns: int, present: NDArray[np.bool_]) -> None:
+        """Adds up for how long cameras have disagreed, or had no pose, at a time step when views (V,) show a person."""
         elapsed_s = min(max((t_ns - self._last_ns) * 1e-9, 0.0), MAX_STEP_S)
         self._last_ns = t_ns
         unplaced = ~self._poses.known & ~self._poses.moving.moving & (self._poses.mode != "cold")
@@ -72,7 +77,7 @@ class CameraReport:
         if self._clocks_off.any():
             return self._wrong_clocks()
         troubled = self._trouble_s > PLACING_TIMEOUT_S
-        mirrored = any(self._mirrors.note(view) for view in np.flatnonzero(troubled).tolist())
+        mirrored = any(self.mirrors.note(view) for view in np.flatnonzero(troubled).tolist())
         if mirrored or troubled.sum() < max(2, len(troubled) / 2):
             return ""
         return SEVERAL_DISAGREE.format(" and ".join(self._setup.names[v] for v in np.flatnonzero(troubled).tolist()))
@@ -117,14 +122,14 @@ class CameraReport:
     def _note(self, view: int) -> str:
         if self._clocks_off.any():  # views of different moments look mirrored, or late by another amount
             return self._problem(view)
-        mirrored = [self._mirrors.note(each) for each in range(len(self._setup.names))]
-        lag = "" if any(mirrored) else self._lags.note(view)  # a mirrored image moves the poses of all
+        mirrored = [self.mirrors.note(each) for each in range(len(self._setup.names))]
+        lag = "" if any(mirrored) else self.lags.note(view)  # a mirrored image moves the poses of all
         return lag or mirrored[view] or self._wrong_lens(view) or self._problem(view) or self._cut(view)
 
     def _cut(self, view: int) -> str:
         """Returns that a camera does not show the whole body, until it is solved: a person may well sit at a desk."""
         solved = self._poses.mode == "solved" and self._poses.known[view]
-        return "" if solved else self.body.note(view)
+        return "" if solved else self._body.note(view)
 
     def _wrong_lens(self, view: int) -> str:
         """Returns that a given focal length is wrong; nothing where clocks explain it."""

@@ -22,9 +22,7 @@ from pose_rig.fusion.rig.calibrator import MAX_KEYFRAMES_BETWEEN_SOLVES, Calibra
 from pose_rig.fusion.rig.camera_clocks import CameraClocks
 from pose_rig.fusion.rig.camera_poses import CameraPoses
 from pose_rig.fusion.rig.camera_report import CameraReport
-from pose_rig.fusion.rig.clock_lags import ClockLags
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT, Consistency
-from pose_rig.fusion.rig.mirrored_images import MirrorDetector
 from pose_rig.fusion.rig.pair_agreement import PairAgreement, unmoved_pair
 from pose_rig.fusion.rig.recorded_rig import bones_of_people
 from pose_rig.fusion.rig.rig_view import RigView
@@ -59,9 +57,7 @@ class Rig:
         self.calibrator = Calibrator(engine, background)
         self._consistency = Consistency(len(setup.names))
         self._pairs = PairAgreement()
-        self._mirrors = MirrorDetector(setup.names, setup.mirror)
-        self._lags = ClockLags(setup.names)
-        self._report = CameraReport(setup, self._consistency, self.poses, self._mirrors, self._lags)
+        self._report = CameraReport(setup, self._consistency, self.poses)
         self._why_unsolved = ""
         self.unchecked = np.zeros(len(setup.names), bool)
         self.moves = 0
@@ -227,7 +223,7 @@ class Rig:
             found: How they were found.
             changed: (V,) whose clock is another one now.
         """
-        self._lags.clear()
+        self._report.lags.clear()
         if found.step is not None:  # the keyframes before it remain
             self._consistency.reset(found.step.view)
             self._pairs.clear()
@@ -285,14 +281,8 @@ class Rig:
     ) -> None:
         observation, solved, moving = hypothesis.observation, self.poses.solved, self.poses.moving.moving
         if self.reports:
-            self._report.update(observation.t_ns, observation.present)
-            size_px = self.poses.intrinsics.size_px
-            self._report.body.update(observation.t_ns, hypothesis.xy_px, hypothesis.score, size_px)
-            self._mirrors.update(hypothesis, pose, self.poses.cameras)
+            self._report.update(hypothesis, pose)
         if solved is not None and pose is not None:
-            if self.reports:
-                left_out = ~self.poses.known & ~moving
-                self._lags.add(observation.t_ns, pose, solved.solution.cameras, left_out)
             self._pairs.add(hypothesis, pose, solved.solution.bone_length_m)
             solved.readmit(observation.t_ns, pose, self._consistency, moving)
         self._exclude_moved(observation.t_ns)

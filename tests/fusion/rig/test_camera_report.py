@@ -8,9 +8,8 @@ import pytest
 from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.rig.camera_poses import CameraPoses
 from pose_rig.fusion.rig.camera_report import MAX_STEP_S, CameraReport
-from pose_rig.fusion.rig.clock_lags import ClockLags
 from pose_rig.fusion.rig.consistency import Consistency
-from pose_rig.fusion.rig.mirrored_images import MIN_SAMPLES, MirrorDetector
+from pose_rig.fusion.rig.mirrored_images import MIN_SAMPLES
 from pose_rig.fusion.rig.setup import setup_of
 from pose_rig.fusion.rig.solved_rig import SolvedRig
 from pose_rig.intrinsics import Intrinsics
@@ -29,24 +28,21 @@ def warning(agreement: Sequence[float], seconds: float, *, solved: bool = True, 
     poses = CameraPoses(setup)
     if solved:
         poses.solved = SolvedRig(RigSolution(calibration(VIEWS), LENGTH_M, np.zeros((0, J, 3)), 1.0, 1.0, np.inf))
-    mirrors = MirrorDetector(setup.names, setup.mirror)
-    report = CameraReport(setup, consistency, poses, mirrors, ClockLags(setup.names))
+    report = CameraReport(setup, consistency, poses)
     for n in range(round((seconds + again_s) * 1e9 / TICK)):
         agreed = np.array(agreement) if n * TICK < seconds * 1e9 else 0.9 * ALL
         consistency.update((n + 1) * TICK, ALL, agreed)
-        report.update((n + 1) * TICK, ALL)
+        report.count_disagreement((n + 1) * TICK, ALL)
     return report.warning
 
 
 def test_clocks_that_are_off_explain_the_rest() -> None:
     setup = setup_of(config(VIEWS), None)
-    mirrors = MirrorDetector(setup.names, setup.mirror)
-    mirrors._vote[1], mirrors._count[:] = 1.0, MIN_SAMPLES
     poses = CameraPoses(setup)
     poses.intrinsics = Intrinsics.pinhole(np.full(VIEWS, 1000.0), np.full((VIEWS, 2), 1000.0))
-    lags = ClockLags(setup.names)
-    lags.note = lambda view: "late" if view == 2 else ""  # type: ignore[method-assign]
-    report = CameraReport(setup, Consistency(VIEWS), poses, mirrors, lags)
+    report = CameraReport(setup, Consistency(VIEWS), poses)
+    report.mirrors._vote[1], report.mirrors._count[:] = 1.0, MIN_SAMPLES
+    report.lags.note = lambda view: "late" if view == 2 else ""  # type: ignore[method-assign]
     assert "mirrored" in report.states()[1].note
     assert report.states()[2].note != "late"
     report.unused_offset_s = np.array([0.0, 1.33, np.nan, -0.43])
@@ -58,7 +54,7 @@ def test_clocks_that_are_off_explain_the_rest() -> None:
     report.unused_offset_s = np.array([0.0, 0.0, np.nan, 0.0])
     assert not report.warning
     assert "mirrored" in report.states()[1].note
-    mirrors._count[:] = 0
+    report.mirrors._count[:] = 0
     assert report.states()[2].note == "late"
 
 
