@@ -39,7 +39,7 @@ from pose_rig.config import CameraConfig, Config
 from pose_rig.fusion.clocks import FileClock
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.message_file import MessageFile
-from pose_rig.fusion.rig.camera_clocks import CameraClocks
+from pose_rig.fusion.synchronisation.camera_clocks import CameraClocks
 from pose_rig.fusion.time_steps import time_steps
 from pose_rig.fusion.two_passes import TwoPasses
 from pose_rig.lifting.engine import OrtEngine

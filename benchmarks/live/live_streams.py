@@ -21,7 +21,7 @@ from pose_rig.fusion.clocks import LiveClock
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import SampleBuffer
 from pose_rig.fusion.rig.background import BackgroundCompute
-from pose_rig.fusion.rig.camera_clocks import CameraClocks
+from pose_rig.fusion.synchronisation.camera_clocks import CameraClocks
 from pose_rig.fusion.time_steps import TimeStep, time_steps
 from pose_rig.graph import Engine
 from pose_rig.simulation.cameras import Cameras

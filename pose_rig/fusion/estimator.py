@@ -36,12 +36,12 @@ from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_messages import is_publishable
 from pose_rig.fusion.rig.background import BackgroundCompute, BackgroundTask
 from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
-from pose_rig.fusion.rig.camera_clocks import CameraClocks, recorded_clocks
 from pose_rig.fusion.rig.camera_properties import CameraProperties
 from pose_rig.fusion.rig.rig import Rig
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.fusion.rig.setup import setup_of
 from pose_rig.fusion.rig.solved_rig import SolvedRig
+from pose_rig.fusion.synchronisation.camera_clocks import CameraClocks, recorded_clocks
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.live_comparison import Comparison
 from pose_rig.fusion.synchronisation.resampling import resampled

@@ -11,7 +11,7 @@ from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_messages import pose_message, refined_messages
 from pose_rig.fusion.publisher import Publisher
-from pose_rig.fusion.rig.camera_clocks import CameraClocks
+from pose_rig.fusion.synchronisation.camera_clocks import CameraClocks
 from pose_rig.fusion.time_steps import TimeStep
 from pose_rig.graph import Engine
 from pose_rig.skeleton import Landmarks

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import SampleBuffer
-from pose_rig.fusion.rig.camera_clocks import CameraClocks
 from pose_rig.fusion.rig.recorded_rig import clocks_of, same_rig
+from pose_rig.fusion.synchronisation.camera_clocks import CameraClocks
 from pose_rig.wire.messages import Health, Message, Pose3D, RigState
 from pose_rig.wire.records import Learned
 from pose_rig.wire.services import FUSION

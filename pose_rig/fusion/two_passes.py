@@ -26,8 +26,8 @@ from pose_rig.fusion.message_file import MessageFile
 from pose_rig.fusion.people_at_start import follow_to_start
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
-from pose_rig.fusion.rig.camera_clocks import CameraClocks, coarse_clocks, described, fine_clocks
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT
+from pose_rig.fusion.synchronisation.camera_clocks import CameraClocks, coarse_clocks, described, fine_clocks
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_adjustment import AdjustedClocks, adjust_clocks
 from pose_rig.fusion.synchronisation.clock_offsets import CoarseOffsets, coarse_offsets

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import SessionError
-from pose_rig.fusion.rig.camera_clocks import clock_of
+from pose_rig.fusion.synchronisation.camera_clocks import clock_of
 from pose_rig.geometry import camera_matrix
 from pose_rig.session.formats.message_arrays import CameraKeypoints, CameraRefined, neighbours
 from pose_rig.session.formats.poses import Poses

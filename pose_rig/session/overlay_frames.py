@@ -12,7 +12,7 @@ from pose_rig.arrays import Floats, Image
 from pose_rig.capture.source_factory import open_source, source_kind
 from pose_rig.config import CameraConfig
 from pose_rig.errors import PoseRigError, SessionError
-from pose_rig.fusion.rig.camera_clocks import clock_of
+from pose_rig.fusion.synchronisation.camera_clocks import clock_of
 from pose_rig.session.draw.images import video_topic
 from pose_rig.session.formats.message_arrays import CameraKeypoints, CameraRefined, neighbours
 from pose_rig.session.reader import Session

@@ -19,7 +19,6 @@ from pose_rig.fusion.pose.hypothesis import Hypothesis, run_graph
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.calibrator import MAX_KEYFRAMES_BETWEEN_SOLVES, Calibrator
-from pose_rig.fusion.rig.camera_clocks import CameraClocks
 from pose_rig.fusion.rig.camera_poses import CameraPoses
 from pose_rig.fusion.rig.camera_report import CameraReport
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT, Consistency
@@ -27,6 +26,7 @@ from pose_rig.fusion.rig.pair_agreement import PairAgreement, unmoved_pair
 from pose_rig.fusion.rig.recorded_rig import bones_of_people
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.fusion.rig.setup import Setup
+from pose_rig.fusion.synchronisation.camera_clocks import CameraClocks
 from pose_rig.fusion.synchronisation.live_comparison import Comparison
 from pose_rig.graph import Engine
 from pose_rig.intrinsics import Intrinsics

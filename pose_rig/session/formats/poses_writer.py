@@ -27,7 +27,7 @@ from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.camera_clocks import CameraClocks
+from pose_rig.fusion.synchronisation.camera_clocks import CameraClocks
 from pose_rig.session.formats.poses_file import person_arrays, unsolved_cameras, write_arrays
 from pose_rig.session.formats.row_file import RowFile, RowHeader, read_rows
 from pose_rig.skeleton import JOINTS, Landmarks

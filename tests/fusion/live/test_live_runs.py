@@ -6,8 +6,8 @@ from msgspec import structs
 
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.estimator import Estimator
-from pose_rig.fusion.rig.camera_clocks import CameraClocks
 from pose_rig.fusion.synchronisation.camera_clock import CameraClock
+from pose_rig.fusion.synchronisation.camera_clocks import CameraClocks
 from pose_rig.graph import Engine
 from pose_rig.wire.messages import Keypoints2D
 from pose_rig.wire.records import Learned

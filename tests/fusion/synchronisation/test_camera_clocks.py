@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pose_rig.fusion.rig.camera_clocks import CameraClocks, clock_of, coarse_clocks, described, fine_clocks
 from pose_rig.fusion.synchronisation.camera_clock import clocks_of
+from pose_rig.fusion.synchronisation.camera_clocks import CameraClocks, clock_of, coarse_clocks, described, fine_clocks
 from pose_rig.fusion.synchronisation.clock_adjustment import AdjustedClocks
 from pose_rig.fusion.synchronisation.clock_offsets import CoarseOffsets
 from pose_rig.wire.messages import CameraState
