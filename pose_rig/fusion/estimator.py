@@ -122,7 +122,7 @@ class Estimator:
         self._cameras = CameraProperties(self._config.camera)
         self._rig = Rig(setup_of(self._config, self._fixed, self.heights.given_m), self._engine, self._background)
         self._rig.poses.intrinsics = self._cameras.intrinsics
-        self._rig.unchecked[:] = not may_move
+        self._rig.moved.unchecked[:] = not may_move
         self._grouping = {work: BackgroundTask[Any](self._background) for work in (GROUPS, LATE_GROUPS)}
         self._people = People(self._config, self._grouping[GROUPS])
         self._late_people: People | None = None  # the same, a little later, where cameras are late
@@ -395,7 +395,7 @@ class Estimator:
             if found is not None:
                 self._use_clocks(found, cameras, t_ns)
             inconsistent_s = rig.inconsistent_s
-            rig.unchecked = live.unchecked(t_ns, inconsistent_s)
+            rig.moved.unchecked = live.unchecked(t_ns, inconsistent_s)
             if not live.busy:
                 task = rig.solve_task() if rig.poses.mode == "solved" else None
                 changes = rig.calibrator.changes
@@ -426,7 +426,7 @@ class Estimator:
     @property
     def moves(self) -> int:
         """How often a camera counted as moved since the last `restart`."""
-        return self._rig.moves
+        return self._rig.moved.count
 
     @property
     def mode(self) -> Mode:

@@ -22,7 +22,7 @@ from pose_rig.fusion.rig.calibrator import MAX_KEYFRAMES_BETWEEN_SOLVES, Calibra
 from pose_rig.fusion.rig.camera_poses import CameraPoses
 from pose_rig.fusion.rig.camera_report import CameraReport
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT, Consistency
-from pose_rig.fusion.rig.pair_agreement import PairAgreement, unmoved_pair
+from pose_rig.fusion.rig.moved_cameras import MovedCameras
 from pose_rig.fusion.rig.recorded_rig import bones_of_people
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.fusion.rig.setup import Setup
@@ -33,9 +33,7 @@ from pose_rig.intrinsics import Intrinsics
 from pose_rig.wire.messages import RigState
 
 MIN_WEIGHT = 0.1  # of a view that disagrees
-MOVED_AFTER_S = 1.0  # a camera that disagrees for longer was moved
 MIN_STEADY_KEYFRAMES = 48  # from which cameras are solved well enough to compute as many time steps with them
-BOTH_LOST_AFTER_S = 3.0  # if there are two: which one was moved is unknown. Sooner, one may follow another person
 
 DOES_NOT_FIT = "the rig of an earlier run no longer fits: the cameras are estimated from scratch"
 
@@ -46,8 +44,7 @@ class Rig:
     Attributes:
         poses: The camera poses in use.
         calibrator: Collects the keyframes that they are estimated from.
-        unchecked: (V,) whose disagreement may come from their clock: they are not excluded yet.
-        moves: How often a camera counted as moved.
+        moved: Excludes cameras that were moved.
         reports: Whether it finds out what is wrong with cameras, for their notes; poses do not depend on it.
     """
 
@@ -56,11 +53,9 @@ class Rig:
         self.poses = CameraPoses(setup)
         self.calibrator = Calibrator(engine, background)
         self._consistency = Consistency(len(setup.names))
-        self._pairs = PairAgreement()
+        self.moved = MovedCameras(self.poses, self._consistency, self.calibrator)
         self._report = CameraReport(setup, self._consistency, self.poses)
         self._why_unsolved = ""
-        self.unchecked = np.zeros(len(setup.names), bool)
-        self.moves = 0
         self.reports = True
 
     @property
@@ -72,7 +67,7 @@ class Rig:
     @property
     def inconsistent_s(self) -> Floats:
         """(V,) for how long each camera of a solved rig has disagreed with the others; 0 until it is solved."""
-        used = self.poses.known if self.poses.solved is not None else np.zeros_like(self.unchecked)
+        used = self.poses.known if self.poses.solved is not None else np.zeros_like(self.poses.known)
         return np.where(used, self._consistency.inconsistent_s, 0.0)
 
     @property
@@ -118,7 +113,7 @@ class Rig:
         resized = (before > 1).all(-1) & (before != intrinsics.size_px).any(-1)
         for view in np.flatnonzero(resized).tolist():  # its keyframes have other pixels
             self._consistency.reset(view)
-            self._pairs.clear()
+            self.moved.clear()
             self.calibrator.remove_view(view, keeps_solution=self.poses.solved is not None)
 
     def view(self, t_ns: int) -> RigView:
@@ -226,7 +221,7 @@ class Rig:
         self._report.lags.clear()
         if found.step is not None:  # the keyframes before it remain
             self._consistency.reset(found.step.view)
-            self._pairs.clear()
+            self.moved.clear()
             self.calibrator.remove_view(found.step.view, keeps_solution=False, since_ns=found.step.from_ns)
         elif found.keyframes is not None:
             self.calibrator.replace_keyframes(found.keyframes)
@@ -283,11 +278,13 @@ class Rig:
         if self.reports:
             self._report.update(hypothesis, pose)
         if solved is not None and pose is not None:
-            self._pairs.add(hypothesis, pose, solved.solution.bone_length_m)
+            self.moved.add(hypothesis, pose, solved.solution.bone_length_m)
             solved.readmit(observation.t_ns, pose, self._consistency, moving)
-        self._exclude_moved(observation.t_ns)
+        may_be_known = self.moved.exclude(observation.t_ns)
         if self._setup.fixed is not None:
             return
+        if not may_be_known:
+            self._discard_cameras()
         self._take_results()
         solved = self.poses.solved
         used = ~moving if solved is None else ~moving & solved.known
@@ -334,47 +331,6 @@ class Rig:
         reason = found if isinstance(found, str) else self.poses.adopt(found)
         self._why_unsolved = reason if is_first else ""
 
-    def _exclude_moved(self, t_ns: int) -> None:
-        """Excludes cameras that have disagreed for long: they were moved, or follow another person."""
-        poses, inconsistent_s = self.poses, self._consistency.inconsistent_s
-        for view in np.flatnonzero(poses.known & (inconsistent_s > MOVED_AFTER_S) & ~self.unchecked).tolist():
-            self.moves += 1
-            pair = self._unmoved_pair(t_ns) if poses.known.sum() < 4 else None
-            if pair is not None:
-                self._trust_only(pair, t_ns)
-                return
-            if poses.known.sum() < 3:
-                wait = poses.solved is not None and inconsistent_s[view] < BOTH_LOST_AFTER_S
-                if self._setup.fixed is None and not wait:
-                    self._discard_cameras()
-                return
-            self._exclude(view, t_ns)
-
-    def _unmoved_pair(self, t_ns: int) -> NDArray[np.int64] | None:
-        """Returns which two of three or more solved cameras agree, None if no pair clearly does."""
-        solved, moving = self.poses.solved, self.poses.moving.moving
-        if solved is None or (solved.solution.cameras.known & ~moving).sum() < 3:
-            return None
-        agreement = self._pairs.between(t_ns, solved.solution)
-        compared = np.where(moving | moving[:, None], np.nan, agreement)
-        return unmoved_pair(compared, solved.placed, solved.known & ~moving)
-
-    def _trust_only(self, pair: NDArray[np.int64], t_ns: int) -> None:
-        """Excludes the other cameras; one of the pair that was excluded by mistake is used again."""
-        unmoved = np.isin(np.arange(len(self._setup.names)), pair)
-        for view in np.flatnonzero(self.poses.known & ~unmoved).tolist():
-            self._exclude(view, t_ns)
-        for view in pair.tolist():
-            self._consistency.reset(view)
-            if self.poses.solved is not None:
-                self.poses.solved.trust(view)
-
-    def _exclude(self, view: int, t_ns: int) -> None:
-        self._consistency.reset(view)
-        self.poses.moving.count_move(view, t_ns)
-        self.poses.exclude(view)
-        self.calibrator.remove_view(view, keeps_solution=self.poses.solved is not None)
-
     def _discard_other_person(self, hypothesis: Hypothesis) -> None:
         """Discards what was estimated from another person, if the person has, or may have, changed."""
         if hypothesis.switched and self.poses.solved is None:
@@ -390,7 +346,7 @@ class Rig:
         self.poses.rotations = None
         self.calibrator.discard_rotations()
         self._consistency.inconsistent_s[:] = 0
-        self._pairs.clear()
+        self.moved.clear()
         self._discard_person()
 
     def _discard_person(self) -> None:
