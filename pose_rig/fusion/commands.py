@@ -45,8 +45,8 @@ def _set_height(text: str, person: int, estimator: Estimator) -> str:
 
 
 def _set_floor(estimator: Estimator) -> str:
-    solution, pose = estimator.solution, estimator.evidence.pose
-    if solution is None or pose is None:
+    pose = estimator.evidence[0].pose if estimator.evidence else None
+    if estimator.solution is None or pose is None:
         return NO_FLOOR
     estimator.move_origin(origin_below(pose.joints, estimator.heights.first_m))
     return ""

@@ -4,7 +4,7 @@ Axes: V views.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -27,11 +27,10 @@ from pose_rig.fusion.people.person_tracker import PersonTracker
 from pose_rig.fusion.people.step_input import StepInput
 from pose_rig.fusion.people.tracked_person import PersonStep
 from pose_rig.fusion.pose.computation import Computations, alone
-from pose_rig.fusion.pose.hypothesis import Hypothesis
+from pose_rig.fusion.pose.evidence import Evidence
 from pose_rig.fusion.pose.observation import Observe
 from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.smooth import OneEuro
-from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_messages import is_publishable
 from pose_rig.fusion.rig.background import BackgroundCompute, BackgroundTask
@@ -56,19 +55,6 @@ LEFT_OUT = "is left out: its clock could not be checked, and it does not agree w
 LATE = "arrives {:.0f} ms too late for the pose: only the calibration uses it (a larger --max-delay waits for it)"
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What a time step shows of the cameras.
-
-    Attributes:
-        hypothesis: Which person each view follows; None = no view shows one.
-        pose: The pose in the solved rig, None until it is solved.
-    """
-
-    hypothesis: Hypothesis | None
-    pose: SolvedPose | None
-
-
 class Estimator:
     """Estimates the poses of one or several people, and the cameras of the rig.
 
@@ -81,7 +67,7 @@ class Estimator:
     Attributes:
         clocks: The clocks of the cameras; whoever samples the cameras applies them. `follow_clocks` finds them live.
         left_out: (V,) cameras whose detections are not used, neither for the rig nor for poses.
-        evidence: Of the last time step, of the person that most views show.
+        evidence: The people in view at the last time step, the one whom most views show first.
         others: Poses of further people than the first at the last time step, in the order of their identities.
         heights: Body heights of the people.
     """
@@ -98,7 +84,7 @@ class Estimator:
         self.heights = BodyHeights.of_config(config)
         self.clocks = CameraClocks.unchecked(len(config.camera))
         self.left_out = np.zeros(len(config.camera), bool)
-        self.evidence = Evidence(None, None)
+        self.evidence: Sequence[Evidence] = ()
         self.others: Sequence[PoseEstimate] = ()
         self.restart()
 
@@ -310,10 +296,9 @@ class Estimator:
         observation = yield Observe(t_ns, samples, cameras.landmarks, rig.intrinsics)
         steps = yield from people.estimate(StepInput(observation, samples, cameras, rig, self._engine))
         self._steps = steps
-        first, self.others = steps[0], tuple(step.pose for step in steps[1:] if step.is_placed)
-        main = _best_seen(steps)
+        self.others = tuple(step.pose for step in steps[1:] if step.is_placed)
+        self.evidence = _evidence(steps)
         learn = learn and all(is_publishable(step.pose) for step in steps)
-        self.evidence = Evidence(main.hypothesis, main.solved)
         if learn and self.may_show_several:
             self._rig.calibrator.waits = people.are_mixed
         if learn and people.roster.first.vertical is not None:
@@ -321,12 +306,12 @@ class Estimator:
         if learn and people.corrected:
             self._rig.restart_unsolved()
             for earlier, corrected in people.corrected:
-                self._learn(corrected, self._rig.view(earlier.t_ns).for_views(earlier.present))
+                self._learn(_evidence(corrected), self._rig.view(earlier.t_ns).for_views(earlier.present))
         if learn:
-            self._learn(steps, rig.for_views(observation.present))
+            self._learn(self.evidence, rig.for_views(observation.present))
         if learn and people.rig_is_wrong:
             self._rig.discard_solution()
-        return first.pose
+        return steps[0].pose
 
     def memory(self, t_ns: int) -> Floats:
         """Returns (3V,) what is remembered of each camera beyond the pose: two estimators of one rig can be compared.
@@ -335,16 +320,15 @@ class Estimator:
         """
         return np.concatenate([self._rig.weight, self._rig.inconsistent_s, self._people.roster.first.may_jump(t_ns)])
 
-    def learn(self, evidence: Sequence[Evidence]) -> None:
-        """Updates the cameras with time steps that other estimators have computed; solves them after the last."""
-        for number, one in enumerate(evidence, 1):
+    def learn(self, evidence: Sequence[Sequence[Evidence]]) -> None:
+        """Updates the cameras with time steps that other estimators have computed; solves them after the last.
+
+        Args:
+            evidence: As in `Estimator`, of each time step.
+        """
+        for number, people in enumerate(evidence, 1):
             self._rig.calibrator.waits = number < len(evidence)
-            if one.hypothesis is None:
-                self._rig.no_person()
-                continue
-            observation = one.hypothesis.observation
-            view = self._rig.view(observation.t_ns).for_views(observation.present)
-            self._rig.update(one.hypothesis, one.pose, view)
+            self._learn(people)
 
     @property
     def person(self) -> PersonTracker:
@@ -372,18 +356,13 @@ class Estimator:
         """Whether the rig is solved, no camera moves, and none of those in use disagrees."""
         return self._rig.cameras_agree
 
-    def _learn(self, steps: Sequence[PersonStep], rig: RigView) -> None:
-        """Updates the cameras with the people of a time step."""
-        main = _best_seen(steps)
-        if main.hypothesis is None:
+    def _learn(self, people: Sequence[Evidence], rig: RigView | None = None) -> None:
+        """Updates the cameras with the people in view at a time step, and with what was known of them; None = is."""
+        if not people:
             self._rig.no_person()
             return
-        others = [
-            (step.pose.person, step.hypothesis, step.solved)
-            for step in steps
-            if step is not main and step.hypothesis is not None
-        ]
-        self._rig.update(main.hypothesis, main.solved, rig, main.pose.person, others)
+        observation = people[0].hypothesis.observation
+        self._rig.update(people, rig or self._rig.view(observation.t_ns).for_views(observation.present))
 
     def follow_clocks(self, t_ns: int, cameras: CameraInputs) -> None:
         """Compares the clocks of live cameras in the background, and uses what was found, from this time step on."""
@@ -493,6 +472,10 @@ class Estimator:
         self.clocks = recorded_clocks(state, [camera.name for camera in self._config.camera])
 
 
-def _best_seen(steps: Sequence[PersonStep]) -> PersonStep:
-    """Returns the first of the people that most views show."""
-    return max(steps, key=lambda step: step.views)
+def _evidence(steps: Sequence[PersonStep]) -> tuple[Evidence, ...]:
+    """Returns the people in view, the one whom most views show first."""
+    main = max(steps, key=lambda step: step.views)
+    ordered = [main, *(step for step in steps if step is not main)]
+    return tuple(
+        Evidence(step.hypothesis, step.solved, step.pose.person) for step in ordered if step.hypothesis is not None
+    )

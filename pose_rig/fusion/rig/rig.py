@@ -15,8 +15,8 @@ from pose_rig.fusion.calibration.rotation_averaging import consistency_weight
 from pose_rig.fusion.calibration.self_solve import self_solve
 from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.fusion.calibration.vertical import VERTICAL_UNCERTAIN, is_sideways
+from pose_rig.fusion.pose.evidence import Evidence
 from pose_rig.fusion.pose.hypothesis import Hypothesis, run_graph
-from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.calibrator import MAX_KEYFRAMES_BETWEEN_SOLVES, Calibrator
 from pose_rig.fusion.rig.camera_poses import CameraPoses
@@ -123,33 +123,24 @@ class Rig:
             weight = weight * (poses.known | poses.moving.known(t_ns))
         return RigView(poses.mode, poses.used_intrinsics, poses.prior(t_ns), weight, poses.known, poses.solution)
 
-    def update(
-        self,
-        hypothesis: Hypothesis,
-        pose: SolvedPose | None,
-        view: RigView,
-        person: int = 0,
-        others: Sequence[tuple[int, Hypothesis, SolvedPose | None]] = (),
-    ) -> None:
+    def update(self, people: Sequence[Evidence], view: RigView) -> None:
         """Updates the estimated cameras with one more time step.
 
         Args:
-            hypothesis: Which person each view follows, and what the graph computed.
-            pose: That in the solved rig, None until it is solved.
+            people: Those in view, the one whom most views show first; at least one.
             view: The cameras that were used.
-            person: Identity of the person.
-            others: Identities, hypotheses and poses of further people.
         """
+        hypothesis = people[0].hypothesis
         t_ns, present, moving = hypothesis.observation.t_ns, hypothesis.observation.present, self.poses.moving
         cold = hypothesis if view.prior is None else None
         if self._needs_cold(present, t_ns):
             cold = self._without_prior(hypothesis)
         if self.poses.recorded is None:
             self._discard_other_person(hypothesis)
-        agreement = self._agreement(hypothesis, pose)
-        for _, other, other_pose in others:  # a camera that agrees about one person was not moved
-            present = present | other.present
-            agreement = np.maximum(agreement, self._agreement(other, other_pose))
+        agreement = self._agreement(people[0])
+        for other in people[1:]:  # a camera that agrees about one person was not moved
+            present = present | other.hypothesis.present
+            agreement = np.maximum(agreement, self._agreement(other))
         self._consistency.update(t_ns, present, agreement)
         prior = self.poses.prior(t_ns) if moving.moving.any() else None
         if prior is not None:
@@ -157,10 +148,13 @@ class Rig:
             if cold is not None and cold is not hypothesis:
                 moving.initialise(cold, prior.camera_from_rig, self.poses.known)
         if self.poses.recorded is None:
-            self._estimate(hypothesis, cold, pose, person, [] if self._setup.fixed is not None else others)
+            self._check(people[0])
+            if self._setup.fixed is None:
+                self._collect(people, cold)
 
-    def _agreement(self, hypothesis: Hypothesis, pose: SolvedPose | None) -> Floats:
+    def _agreement(self, seen: Evidence) -> Floats:
         """Returns (V,) 0–1 how well each view agrees with the others about a person."""
+        hypothesis, pose = seen.hypothesis, seen.pose
         agreement = np.where(hypothesis.present, consistency_weight(hypothesis.out.model_sd[0].astype(float)), 0.0)
         if pose is None:
             return agreement
@@ -266,34 +260,36 @@ class Rig:
         out = run_graph(self._engine, observation, assignment[None], None, np.ones(observation.views))
         return Hypothesis(observation, assignment, out)
 
-    def _estimate(
-        self,
-        hypothesis: Hypothesis,
-        cold: Hypothesis | None,
-        pose: SolvedPose | None,
-        person: int,
-        others: Sequence[tuple[int, Hypothesis, SolvedPose | None]],
-    ) -> None:
-        observation, solved, moving = hypothesis.observation, self.poses.solved, self.poses.moving.moving
+    def _check(self, seen: Evidence) -> None:
+        """Finds out which cameras were moved, which agree again, and what is wrong with the others."""
+        hypothesis, pose = seen.hypothesis, seen.pose
+        t_ns, solved, moving = hypothesis.observation.t_ns, self.poses.solved, self.poses.moving.moving
         if self.reports:
             self._report.update(hypothesis, pose)
         if solved is not None and pose is not None:
             self.moved.add(hypothesis, pose, solved.solution.bone_length_m)
-            solved.readmit(observation.t_ns, pose, self._consistency, moving)
-        may_be_known = self.moved.exclude(observation.t_ns)
-        if self._setup.fixed is not None:
-            return
-        if not may_be_known:
+            solved.readmit(t_ns, pose, self._consistency, moving)
+        if not self.moved.exclude(t_ns) and self._setup.fixed is None:
             self._discard_cameras()
+
+    def _collect(self, people: Sequence[Evidence], cold: Hypothesis | None) -> None:
+        """Adds keyframes, and starts what is due with them; ``cold``: the first person without a prior."""
         self._take_results()
-        solved = self.poses.solved
+        solved, moving = self.poses.solved, self.poses.moving.moving
         used = ~moving if solved is None else ~moving & solved.known
-        for other, seen, _ in others:
-            if self.calibrator.is_due(observation.t_ns, other) and (seen.present & ~moving).sum() > 1:
-                self.calibrator.add(seen, seen if self.poses.mode == "cold" else None, used, person=other)
-        if self.calibrator.is_due(observation.t_ns, person) and (hypothesis.present & ~moving).sum() > 1:
-            self.calibrator.add(hypothesis, cold, used, person=person)
+        main, *others = people
+        for other in others:
+            if self._is_due(other):
+                without_prior = other.hypothesis if self.poses.mode == "cold" else None
+                self.calibrator.add(other.hypothesis, without_prior, used, person=other.person)
+        if self._is_due(main):
+            self.calibrator.add(main.hypothesis, cold, used, person=main.person)
             self._start_computations()
+
+    def _is_due(self, seen: Evidence) -> bool:
+        """Whether a person is to give a keyframe: two static cameras show them, and the last one was long ago."""
+        static = seen.hypothesis.present & ~self.poses.moving.moving
+        return self.calibrator.is_due(seen.hypothesis.observation.t_ns, seen.person) and bool(static.sum() > 1)
 
     def _start_computations(self) -> None:
         poses, calibrator = self.poses, self.calibrator

@@ -113,5 +113,4 @@ def _is_steady(fused: FusedStep) -> bool:
     """Whether no camera has disagreed for long, and the person is still the same."""
     if fused.inconsistent_s.max() > MAX_INCONSISTENT_S:
         return False
-    hypothesis = None if fused.evidence is None else fused.evidence.hypothesis
-    return hypothesis is None or not hypothesis.switched
+    return not fused.evidence or not fused.evidence[0].hypothesis.switched

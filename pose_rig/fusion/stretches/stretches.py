@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.estimator import Estimator, Evidence
+from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.late_cameras import CompleteSamples
 from pose_rig.fusion.people.person_tracker import PersonTracker
 from pose_rig.fusion.pose.computation import together
+from pose_rig.fusion.pose.evidence import Evidence
 from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
@@ -58,7 +59,7 @@ class FusedStep:
     Attributes:
         pose: None if none could be computed.
         failure: Why, empty if one was.
-        evidence: For the rig, of steps with which it is updated.
+        evidence: As in `Estimator`, of steps with which the rig is updated; None of others.
         cameras: The solved cameras then.
         memory: As in `Estimator.memory`.
         estimate_ns: Time spent, shared with the steps that were computed together with it.
@@ -66,7 +67,7 @@ class FusedStep:
 
     pose: PoseEstimate | None
     failure: str
-    evidence: Evidence | None
+    evidence: Sequence[Evidence] | None
     cameras: Calibration | None
     memory: Floats
     estimate_ns: int

@@ -60,10 +60,9 @@ def test_evidence_is_of_the_person_that_most_views_show(engine: Engine) -> None:
         less, made = scene.without(0, person, 0, 99), estimator_of(engine, scene, 2)
         found = follow(less, made)
         assert found.identities[-1] == [0, 1]
-        assert made.evidence.hypothesis is not None
-        assert made.evidence.hypothesis.present.all()
+        assert made.evidence[0].hypothesis.present.all()
         true_px, _ = scene.cameras.each(lambda values: values[:, None]).project(scene.joints[-1:, 1 - person])
-        assert np.abs(made.evidence.hypothesis.xy_px - true_px[:, 0]).max() < 40
+        assert np.abs(made.evidence[0].hypothesis.xy_px - true_px[:, 0]).max() < 40
 
 
 def test_one_person_of_two_is_learned_from_as_without_the_other(engine: Engine) -> None:
