@@ -49,7 +49,7 @@ class Option:
         help: One sentence, which also documents the key.
         metavar: Placeholder of the value in the help; empty = by type.
         name: Without dashes; empty = that of the key.
-        output: Whether the option says where results go.
+        panel: Of the help in which it is listed; empty = that of its table.
         auto: Value that the word ``auto`` means; None = it is not accepted.
         further: Key of the second and further values, separated by commas; empty = there is one value.
     """
@@ -57,7 +57,7 @@ class Option:
     help: str
     metavar: str = ""
     name: str = ""
-    output: bool = False
+    panel: str = ""
     auto: int | None = None
     further: str = ""
 
@@ -191,17 +191,15 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Option(
             "Send VMC there (port 39539); PROFILE: unity (default), unreal, godot, warudo, vnyan, vseeface; @2: the "
             "second person.",
-            "HOST[:PORT][/PROFILE][@PERSON]",
+            "HOST[:PORT][/PROFILE][@N]",
         ),
     ] = ()
-    vrchat: Annotated[
-        tuple[str, ...], Option("Send VRChat's OSC trackers there (port 9000).", "HOST[:PORT][@PERSON]")
-    ] = ()
+    vrchat: Annotated[tuple[str, ...], Option("Send VRChat's OSC trackers there (port 9000).", "HOST[:PORT][@N]")] = ()
     json: Annotated[
         tuple[str, ...],
         Option(
             "Send JSON over UDP there (port 39570); AXES: rig (default), unity, unreal, blender, godot.",
-            "HOST[:PORT][/AXES][@PERSON]",
+            "HOST[:PORT][/AXES][@N]",
         ),
     ] = ()
     websocket: Annotated[
@@ -276,33 +274,46 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     fusion: FusionConfig = msgspec.field(default_factory=FusionConfig)
     pace: Annotated[
         Pace,
-        Option("Files: play in real time (default), or read every frame as fast as possible, reproducibly."),
+        Option(
+            "Files: play in real time (default), or read every frame as fast as possible, reproducibly.",
+            panel="Recordings",
+        ),
     ] = "realtime"
     passes: Annotated[
-        Literal[1, 2], Option("2: solve the rig from the whole recording first, then fuse it (files: with --pace all).")
+        Literal[1, 2],
+        Option(
+            "2: solve the rig from the whole recording first, then fuse it (files: with --pace all).",
+            panel="Recordings",
+        ),
     ] = 1
     exact: Annotated[
-        bool, Option("Recordings: compute one pose after the other, as live; slower, and the same to 0.5 mm.")
+        bool,
+        Option("Compute one pose after the other, as live; slower, and the same to 0.5 mm.", panel="Recordings"),
     ] = False
     rig: Annotated[str, Option("Save the solved rig there, and start from it next time.", "RIG.toml")] = ""
-    port: Annotated[int, Option("Publish poses on this port (5571); 0 = any free one.", "N", output=True)] = 5571
-    save: Annotated[str, Option("Write the poses there at the end.", "F.npz", output=True)] = ""
-    record: Annotated[str, Option("Record a session there, without video.", "S.mcap", output=True)] = ""
-    video: Annotated[bool, Option("Record the video too (H.264; JPEG where that is too slow).", output=True)] = False
-    duration_s: Annotated[float | None, Option("Stop after this many seconds.", "S", "duration")] = None
-    view: Annotated[bool, Option("Serve a live page for browsers; prints its address.", output=True)] = False
-    phones: Annotated[int, Option("Add this many phones as cameras: each opens the address that is printed.", "N")] = 0
+    port: Annotated[int, Option("Publish poses on this port (5571); 0 = any free one.", "N", panel="Output")] = 5571
+    save: Annotated[str, Option("Write the poses there at the end.", "F.npz", panel="Output")] = ""
+    record: Annotated[str, Option("Record a session there, without video.", "S.mcap", panel="Output")] = ""
+    video: Annotated[bool, Option("Record the video too (H.264; JPEG where that is too slow).", panel="Output")] = False
+    duration_s: Annotated[float | None, Option("Stop after this many seconds.", "S", "duration", panel="Options")] = (
+        None
+    )
+    view: Annotated[bool, Option("Serve a live page for browsers; prints its address.", panel="Output")] = False
+    phones: Annotated[
+        int,
+        Option("Add this many phones as cameras: each opens the address that is printed.", "N", panel="Cameras"),
+    ] = 0
     host: Annotated[
         str,
         Option(
             "Address of this machine at which browsers, phones and remote cameras of other machines reach it (default: "
             "this machine only; with --phones: its addresses in the local network).",
             "ADDRESS",
-            output=True,
+            panel="Output",
         ),
     ] = ""
     web_port: Annotated[
-        int, Option("Port of the live page and of phones (8443, or the next free one).", "N", output=True)
+        int, Option("Port of the live page and of phones (8443, or the next free one).", "N", panel="Output")
     ] = 8443
     stream: StreamConfig = msgspec.field(default_factory=StreamConfig)
 

@@ -1,4 +1,4 @@
-"""Addresses on the command line: ``HOST[:PORT][/CHOICE][@PERSON]`` to send to, ``[HOST:]PORT`` to listen on."""
+"""Addresses on the command line: ``HOST[:PORT][/CHOICE][@N]`` to send to, ``[HOST:]PORT`` to listen on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def parse_target(text: str, default_port: int, choices: Sequence[str] = ()) -> A
     """Returns an address to send to.
 
     Args:
-        text: ``HOST[:PORT][/CHOICE][@PERSON]``; an IPv6 address goes in brackets, people are counted from 1.
+        text: ``HOST[:PORT][/CHOICE][@N]``; an IPv6 address goes in brackets, people are counted from 1.
         default_port: Port if none is given.
         choices: What may follow the slash; the first is the default.
 

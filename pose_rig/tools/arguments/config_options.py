@@ -13,14 +13,13 @@ from pose_rig.config import Config, DetectorConfig, FusionConfig, Option, Stream
 from pose_rig.errors import UsageError
 from pose_rig.tools.arguments.value_lists import split_values
 
-# table of the rig.toml → its record, and the panel of its options in the help
+# table of the rig.toml → its record, and the panel of the help for its options, unless they have another one
 TABLES = {
     "": (Config, "Rig"),
     "detector": (DetectorConfig, "Detection and fusion"),
     "fusion": (FusionConfig, "Detection and fusion"),
     "stream": (StreamConfig, "Engines"),
 }
-OUTPUT_PANEL = "Output"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +55,12 @@ class Key:
 
     def parameter(self) -> inspect.Parameter:
         """Returns the parameter from which Typer makes the option; its default means that it is not given."""
-        panel = OUTPUT_PANEL if self.option.output else TABLES[self.table][1]
         numbers = self._numbers()
         option = typer.Option(
             self.flag,
             metavar=self.option.metavar or None,
             help=self.option.help,
-            rich_help_panel=panel,
+            rich_help_panel=self.option.panel or TABLES[self.table][1],
             min=min(numbers, default=None),
             max=max(numbers, default=None),
         )

@@ -34,12 +34,12 @@ from pose_rig.tools.cli.view import view
 # panel of the help → its commands, by name
 PANELS: dict[str, dict[str, Callable[..., None]]] = {
     "Capture": {"run": run, "demo": demo, "record": record, "rig": rig},
-    "Other machines": {"camera": camera, "keys": keys},
     "Recordings": {"process": process, "batch": batch},
     "Sessions": {
         "replay": replay, "import": import_session, "convert": convert, "view": view, "plot": plot, "recover": recover,
     },
     "Engines": {"monitor": monitor, "listen": listen, "examples": examples},
+    "Other machines": {"camera": camera, "keys": keys},
     "Training": {"train": train, "eval": evaluate, "export": export},
     "Help": {"doctor": doctor, "cams": cams},
 }  # fmt: skip

@@ -40,13 +40,13 @@ def convert(
     """Export the poses of a session: animation, markers, joint angles, tables.
 
     \b
-    pose-rig convert take.mcap --to bvh                      for Blender, Maya, MotionBuilder
-    pose-rig convert take.mcap --to gltf                     for the web and game engines
-    pose-rig convert take.mcap --to trc,c3d --out gait       for OpenSim and biomechanics
-    pose-rig convert take.mcap --to angles,mot               joint angles as CSV, and for OpenSim
-    pose-rig convert take.mcap --to csv,parquet,npz          for Python, R, spreadsheets
-    pose-rig convert take.mcap --to json                     2D for Pose2Sim
-    pose-rig convert poses.npz --to bvh --bvh-names mixamo   a poses file instead of a session
+    pose-rig convert take.mcap --to bvh               Blender, Maya, MotionBuilder
+    pose-rig convert take.mcap --to gltf              the web and game engines
+    pose-rig convert take.mcap --to trc,c3d --out gait   OpenSim, biomechanics
+    pose-rig convert take.mcap --to angles,mot        joint angles: CSV, OpenSim
+    pose-rig convert take.mcap --to csv,parquet,npz   Python, R, spreadsheets
+    pose-rig convert take.mcap --to json              2D for Pose2Sim
+    pose-rig convert poses.npz --to bvh --bvh-names mixamo
 
     Of several people, bvh, angles and mot have a file for each: take.bvh, take.person2.bvh. The other formats have all
     of them in one file; --person 2 writes the second alone, to take.person2.*.

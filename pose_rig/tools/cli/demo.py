@@ -27,8 +27,9 @@ POSES = "demo_poses.npz"
 
 
 def demo(
-    options: Annotated[ConfigOptions, Keys(without=("phones",))],
+    *,
     moving: Moving = None,
+    options: Annotated[ConfigOptions, Keys(without=("phones",))],
     laps: Annotated[
         int | None,
         typer.Option(

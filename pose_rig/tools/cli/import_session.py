@@ -33,10 +33,10 @@ def import_session(
 
     \b
     pose-rig import keypoints.npz --out take.mcap
-    pose-rig import Pose2SimProject                         its pose/ or pose-sync/, Config.toml and Calib*.toml
+    pose-rig import Pose2SimProject                       with its calibration
     pose-rig import json/ --fps 60 --size 1920,1080
-    pose-rig import alphapose/ --fps 60 --size 1920,1080    one .json per camera; likewise DeepLabCut's .csv
-    pose-rig replay take.mcap --record poses.mcap           compute its poses afterwards
+    pose-rig import alphapose/ --fps 60 --size 1920,1080  a file for each camera
+    pose-rig replay take.mcap --record poses.mcap         computes its poses
 
     docs/cameras.md describes keypoint files.
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)

@@ -35,10 +35,10 @@ def listen(
     """Decode VMC packets of any sender: frame rate, bones, and faults that break receivers.
 
     \b
-    pose-rig listen                              instead of the engine: close it first, both use port 39539
-    pose-rig listen --host 0.0.0.0               from other machines too
-    pose-rig listen --port 39540 --all           another port, every bone
-    pose-rig listen --duration 10 --headless     plain lines, with a summary at the end
+    pose-rig listen                             instead of the engine: close that
+    pose-rig listen --host 0.0.0.0              from other machines too
+    pose-rig listen --port 39540 --all          another port, every bone
+    pose-rig listen --duration 10 --headless    plain lines, and a summary
 
     Send with `pose-rig run --cams 0,1,2 --vmc 127.0.0.1` or any other program. The faults are those that Unity
     (EVMC4U), Unreal (VRM4U), Godot and others would have. Nothing is sent back, and no file that a sender names is

@@ -31,9 +31,9 @@ def monitor(
     """Show the cameras and streams of a running rig, and diagnose why an avatar does not move.
 
     \b
-    pose-rig monitor                              a `pose-rig run --vmc …` on this machine
-    pose-rig monitor --port 5600                  a run with --port 5600
-    pose-rig monitor --duration 10 --headless     plain lines
+    pose-rig monitor                            a `pose-rig run --vmc …` here
+    pose-rig monitor --port 5600                a run with --port 5600
+    pose-rig monitor --duration 10 --headless   plain lines
 
     The rig publishes what it sends on the next higher port. The last line is the diagnosis: no rig, no person, nothing
     sent, no receiver, or everything sent; then check the receiver. The run is not affected. `pose-rig listen` shows

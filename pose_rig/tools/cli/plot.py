@@ -26,8 +26,8 @@ def plot(
     """Write a report on a session: trajectories, joint angles, bone lengths, drops, latency, agreement.
 
     \b
-    pose-rig plot S.mcap                                   S.html, one file with all plots
-    pose-rig plot S.mcap --out report.png                  one tall image
+    pose-rig plot S.mcap                          one HTML file with all plots
+    pose-rig plot S.mcap --out report.png         one tall image
     pose-rig plot poses.npz --joints head,l_wrist
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     check_input(file, PLOT_INPUT)

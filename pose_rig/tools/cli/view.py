@@ -41,8 +41,8 @@ def view(
 
     \b
     pose-rig view S.mcap
-    pose-rig view S.mcap --web                             on a machine without a screen
-    pose-rig view S.mcap --save S.rrd                      for later: rerun S.rrd
+    pose-rig view S.mcap --web            on a machine without a screen
+    pose-rig view S.mcap --save S.rrd     for later: rerun S.rrd
 
     Needs Rerun: pip install 'pose-rig[view]'. `pose-rig plot` writes a report without it.
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)

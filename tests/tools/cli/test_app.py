@@ -184,10 +184,11 @@ def test_every_command_is_described_in_one_sentence(name: str) -> None:
 
 def test_the_help_groups_options() -> None:
     found = panels(pose_rig("run", "--help")[1])
-    assert list(found) == ["Options", "Cameras", "Rig", "Output", "Detection and fusion", "Engines"]
-    assert found["Cameras"] == ["--cams", "--moving"]
+    assert list(found) == ["Options", "Cameras", "Rig", "Recordings", "Output", "Detection and fusion", "Engines"]
+    assert found["Cameras"] == ["--cams", "--phones", "--moving"]
+    assert found["Recordings"] == ["--pace", "--passes", "--exact"]
     assert found["Output"] == ["--port", "--save", "--record", "--video", "--view", "--host", "--web-port"]
-    assert found["Options"] == ["--force", "--headless", "--debug", "--help"]
+    assert found["Options"] == ["--duration", "--force", "--headless", "--debug", "--help"]
     assert "--vmc" in found["Engines"]
     assert "--height" in found["Rig"]
 
@@ -232,6 +233,13 @@ def test_help_loses_no_brackets(command: str) -> None:
     for bracket in re.findall(r"\\(\[[a-z/]+\])", written):
         assert bracket in output
     assert "\\[" not in output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_examples_fit_a_terminal_of_80_columns(command: str) -> None:
+    paragraphs = (inspect.getdoc(COMMANDS[command]) or "").split("\n\n")
+    kept = [line for text in paragraphs if text.startswith("\b") for line in text.splitlines()]
+    assert [line for line in kept if len(line) > 78] == []
 
 
 def test_the_help_of_view_says_what_to_install() -> None:

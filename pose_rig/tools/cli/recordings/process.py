@@ -51,7 +51,7 @@ def process(
     pose-rig process jump/                        all videos in a folder
     pose-rig process take.mcap --out better       a recorded session
     pose-rig process Pose2SimProject              2D keypoints of another program
-    pose-rig process rig.toml                     cameras, lenses and height from a file
+    pose-rig process rig.toml                     cameras and lenses from a file
 
     The rig is solved from the whole take first, then every frame is fused (two passes). The folder then has
 
@@ -61,7 +61,7 @@ def process(
     poses.trc          markers for OpenSim
     poses_angles.csv   joint angles
     overlay.mp4        every camera with its detected and its refined 2D
-    report.html        plots and statistics; quality.json has the figures for programs
+    report.html        plots and statistics; quality.json for programs
     session.mcap       everything, for view, plot, convert and replay
 
     A file that cannot be written does not stop the others. Exit code 0: all were written, 1: some were not, or there

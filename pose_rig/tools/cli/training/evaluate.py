@@ -81,12 +81,12 @@ def evaluate(
     """Evaluate lifters on benchmarks or simulated rigs, next to published results.
 
     \b
-    pose-rig eval                                              published results
-    pose-rig eval --simulated                                  on synthetic motion
-    pose-rig eval --simulated clips.npz                        the shipped weights on simulated rigs
-    pose-rig eval --simulated clips.npz --weights runs/a/lifter.pt --weights runs/b/lifter.pt
+    pose-rig eval                                   published results
+    pose-rig eval --simulated                       on synthetic motion
+    pose-rig eval --simulated clips.npz             the shipped weights, on clips
+    pose-rig eval --simulated clips.npz --weights a.pt --weights b.pt
     pose-rig eval --dataset human36m=h36m --json figures.json
-    pose-rig eval --dataset mpi-inf-3dhp=3dhp --dataset skipose=ski --weights my.weights
+    pose-rig eval --dataset mpi-inf-3dhp=3dhp --dataset skipose=ski
 
     The datasets must be obtained from their authors; docs/training.md lists the files. Where the protocol requires it,
     detected 2D joints are first mapped to the joint definitions of the benchmark, by a network trained on a subject

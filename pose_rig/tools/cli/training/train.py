@@ -90,22 +90,22 @@ def train(
     """Fine-tune the lifter on your own recordings, without labels; or train one from scratch.
 
     \b
-    pose-rig record --cams 0,1,2 --duration 60 --out me.mcap       record a minute of movement
-    pose-rig train me.mcap --out my.weights                        fine-tune the shipped weights on it
-    pose-rig run --weights my.weights --cams 0,1,2                 use the result
+    pose-rig record --cams 0,1,2 --duration 60 --out me.mcap   a minute of you
+    pose-rig train me.mcap --out my.weights                    fine-tune on it
+    pose-rig run --weights my.weights --cams 0,1,2             use the result
     pose-rig train a.mcap b.mcap --weights my.weights --out better.weights
-    pose-rig train a.mcap b.mcap --out my.weights --resume         continue after an interruption
+    pose-rig train a.mcap b.mcap --out my.weights --resume     continue it
 
     The 3D poses of all cameras are the pseudo-labels for the lifter, which has a single view. A part of each session
     is the validation set; on it and on simulated people the new weights are compared with the initial ones, and
     rejected if they are worse.
 
     \b
-    pose-rig train --simulated --takes 100 --steps 300 --out a.pt  on synthetic motion
-    pose-rig train --simulated clips.npz --out lifter.pt           method `ours`, from 2D only
+    pose-rig train --simulated --takes 100 --steps 300 --out a.pt
+    pose-rig train --simulated clips.npz --out a.pt            from 2D only
     pose-rig train --method csm-s1s2 --dataset human36m=h36m --out h36m.pt
-    pose-rig train --method csm-s1s2 --without consistent,lifts --simulated clips.npz --out a.pt
-    torchrun --nproc-per-node 2 -m pose_rig.tools.cli.app train --simulated clips.npz --out lifter.pt
+    pose-rig train --method csm-s1s2 --without lifts --simulated clips.npz
+    torchrun --nproc-per-node 2 -m pose_rig train --simulated clips.npz --out a.pt
 
     `pose-rig eval --weights lifter.pt --simulated clips.npz --held-out` evaluates a checkpoint. docs/training.md
     explains the methods and their terms.

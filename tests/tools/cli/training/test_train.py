@@ -275,7 +275,7 @@ def test_ctrl_c_keeps_the_best_and_the_run_goes_on_from_there(material: Path, tm
 
 def test_only_the_main_process_prints(material: Path, tmp_path: Path) -> None:
     out = tmp_path / "two.pt"
-    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, "-m", "pose_rig.tools.cli.app"]
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, "-m", "pose_rig"]
     train = ["train", "--simulated", material / "motion.npz", *SMALL, "--steps", 8, "--out", out]
     done = subprocess.run(
         [sys.executable, *map(str, [*command, *train])], capture_output=True, text=True, timeout=120,
