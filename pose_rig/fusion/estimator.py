@@ -67,7 +67,7 @@ class Estimator:
     Attributes:
         clocks: The clocks of the cameras; whoever samples the cameras applies them. `follow_clocks` finds them live.
         left_out: (V,) cameras whose detections are not used, neither for the rig nor for poses.
-        evidence: The people in view at the last time step, the one whom most views show first.
+        evidence: The people in view at the last time step, the one that most views show first.
         others: Poses of further people than the first at the last time step, in the order of their identities.
         heights: Body heights of the people.
     """
@@ -473,7 +473,7 @@ class Estimator:
 
 
 def _evidence(steps: Sequence[PersonStep]) -> tuple[Evidence, ...]:
-    """Returns the people in view, the one whom most views show first."""
+    """Returns the people in view, the one that most views show first."""
     main = max(steps, key=lambda step: step.views)
     ordered = [main, *(step for step in steps if step is not main)]
     return tuple(

@@ -8,7 +8,7 @@ from pose_rig.fusion.pose.solved_pose import SolvedPose
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One person whom cameras show.
+    """One person that cameras show.
 
     Attributes:
         hypothesis: Which candidate of each view is the person, and what the graph computed.

@@ -127,7 +127,7 @@ class Rig:
         """Updates the estimated cameras with one more time step.
 
         Args:
-            people: Those in view, the one whom most views show first; at least one.
+            people: Those in view, the one that most views show first; at least one.
             view: The cameras that were used.
         """
         hypothesis = people[0].hypothesis
