@@ -30,6 +30,11 @@ class ThumbnailSender:
         self._sender = OnDemandSender(endpoint, keys)
         self._sent_s = 0.0
 
+    @property
+    def due(self) -> bool:
+        """Whether a thumbnail is wanted, and none was sent just now."""
+        return time.monotonic() - self._sent_s >= INTERVAL_S and self._sender.wanted
+
     def offer(
         self, image: Image | None, detections: Detections, *, t_ns: int, size_px: tuple[int, int], landmarks: str
     ) -> None:
@@ -42,10 +47,9 @@ class ThumbnailSender:
             size_px: (width, height) of the image.
             landmarks: Landmark schema of the detections.
         """
-        now_s = time.monotonic()
-        if now_s - self._sent_s < INTERVAL_S or not self._sender.wanted:
+        if not self.due:
             return
-        self._sent_s = now_s
+        self._sent_s = time.monotonic()
         jpeg = b"" if image is None else small_jpeg(image)
         self._sender.send(
             Thumbnail(

@@ -7,10 +7,14 @@ from collections.abc import Hashable
 
 from aiohttp import web
 
+from pose_rig.web.page_json import text
+
 SEND_TIMEOUT_S = 5.0  # a client that reads nothing for so long is disconnected
 HEARTBEAT_S = 10.0  # a client that does not answer a ping within half of this is disconnected
 SEND_BUFFER_BYTES = 1 << 17  # above that in flight, newer messages replace waiting ones
 MAX_LINES = 64  # messages that must not replace each other
+DISMISS_S = 0.2  # for the last words to a client
+ENDED = "The run has ended."
 MESSAGES_PER_S, MAX_BURST = 30.0, 60.0  # of a client, apart from frames
 
 
@@ -120,3 +124,13 @@ async def send_until_gone(request: web.BaseRequest, connection: web.WebSocketRes
     except ConnectionError:
         pass  # the receiving task ends as well
     return False
+
+
+async def dismiss(connection: web.WebSocketResponse, why: str) -> None:
+    """Ends a connection with a sentence."""
+    try:
+        async with asyncio.timeout(DISMISS_S):
+            await connection.send_str(text({"type": "bye", "text": why}))
+            await connection.close()
+    except (TimeoutError, ConnectionError):
+        return

@@ -1,7 +1,7 @@
 """What is known of a run: the newest reports of its workers and of its rig, and what has just happened."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,13 @@ STARTING_TEXT = "The rig is starting."
 SCAN_TEXT = "Scan the code in the terminal with a phone: it becomes a camera."
 STEP_BACK_TEXT = "Step back until your whole body is seen."
 NO_PERSON_TEXT = "No camera detects a person: step into the images."
+SOLVING_TEXT = "The rig is being solved: walk about and turn around."
+# of files and replays: advice would come too late
+RECORDED_TEXTS = {
+    SOLVED_TEXT: "The cameras are found.",
+    SOLVING_TEXT: "The cameras are being found from the movement in the recording.",
+    NO_PERSON_TEXT: "No camera detects a person at this time.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +38,18 @@ class LiveState:
 
     Args:
         config: The rig.
+        live: Whether this is a live run: a worker that does not report is named.
+        recorded: As in `pose_rig.wire.jobs.WebJob`.
 
     Attributes:
         rig: Its newest state; None before the first.
         workers: The newest report of each worker.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, live: bool = True, recorded: bool = False) -> None:
         self.rig: RigState | None = None
         self.workers: dict[str, Report] = {}
-        self._config = config
+        self._config, self._live, self._recorded = config, live, recorded
         self._events: list[str] = []
         self._errors: dict[str, str] = {}
         self._mode: Mode | None = None
@@ -89,6 +98,10 @@ class LiveState:
 
     def sentence(self) -> str:
         """Returns the one sentence that helps most: a fault, what to do next, or the state."""
+        said = self._sentence()
+        return RECORDED_TEXTS.get(said, said) if self._recorded else said
+
+    def _sentence(self) -> str:
         if self.rig is None:
             return STARTING_TEXT
         cameras = self.rig.cameras
@@ -97,14 +110,18 @@ class LiveState:
         if not any(camera.size_px for camera in cameras):
             phones = any(camera.source == PHONE for camera in self._config.camera)
             return SCAN_TEXT if phones else "No camera has delivered an image yet."
-        cut = sum(STEP_BACK in camera.note for camera in cameras)
-        if self.rig.mode != "solved" and 2 * cut >= max(1, sum(self.detects(camera.name) for camera in cameras)):
+        if self.rig.mode != "solved" and not self._recorded and self._cut(cameras):
             return STEP_BACK_TEXT
         if self.rig.note:
             return self.rig.note
         if not any(self.detects(camera.name) for camera in cameras):
             return NO_PERSON_TEXT
-        return SOLVED_TEXT if self.rig.mode == "solved" else "The rig is being solved: walk about and turn around."
+        return SOLVED_TEXT if self.rig.mode == "solved" else SOLVING_TEXT
+
+    def _cut(self, cameras: Sequence[CameraState]) -> bool:
+        """Returns whether the body is cut off in half of the images that show a person."""
+        cut = sum(STEP_BACK in camera.note for camera in cameras)
+        return 2 * cut >= max(1, sum(self.detects(camera.name) for camera in cameras))
 
     def rig_text(self) -> str:
         """Returns the state of the rig for the page, empty before the first."""
@@ -119,7 +136,7 @@ class LiveState:
         workers = [
             worker_fields(
                 report.health,
-                silent=report.health.state != "ended" and now_s - report.received_s > REPORT_STALE_S,
+                silent=self._live and report.health.state != "ended" and now_s - report.received_s > REPORT_STALE_S,
             )
             for report in self.workers.values()
         ]

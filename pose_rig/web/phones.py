@@ -13,7 +13,7 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from pose_rig.config import CameraConfig
 from pose_rig.installer import installer
 from pose_rig.video.h264_support import has_h264
-from pose_rig.web.client import Outbox, RateLimit, open_socket, send_until_gone
+from pose_rig.web.client import ENDED, Outbox, RateLimit, dismiss, open_socket, send_until_gone
 from pose_rig.web.live_state import LiveState
 from pose_rig.web.page_json import text
 from pose_rig.web.phone_clock import PhoneClock
@@ -38,7 +38,7 @@ MAX_FPS, MAX_SIDE_PX = 30.0, 1280
 PACE = 0.8  # of the period: so soon after an image the next one is asked for
 MAX_AGE_NS = 5_000_000_000  # older images belong to a phone that was asleep
 STATE_INTERVAL_S = 0.5
-REPLACED, ENDED = "This phone has connected again.", "The run has ended."
+REPLACED = "This phone has connected again."
 UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\uffff]")
 
 
@@ -136,8 +136,7 @@ class Phones:
 
     async def close(self) -> None:
         """Says to every phone that the run has ended."""
-        for phone in tuple(self._connected.values()):
-            await _dismiss(phone, ENDED)
+        await asyncio.gather(*(dismiss(phone.socket, ENDED) for phone in self._connected.values()))
 
     def tick(self) -> None:
         """Sends the state of the rig to every phone, twice a second."""
@@ -192,7 +191,7 @@ class Phones:
     def _connect(self, phone: Phone) -> None:
         name = phone.camera.name
         if (earlier := self._connected.get(name)) is not None:
-            asyncio.get_running_loop().create_task(_dismiss(earlier, REPLACED))
+            asyncio.get_running_loop().create_task(dismiss(earlier.socket, REPLACED))
         else:
             self._state.add_event(f"{name}: {phone.name or 'a phone'} has joined.")
         self._connected[name] = self._seen[name] = phone
@@ -269,13 +268,3 @@ class Phones:
         phone.credited_s = max(now_s, phone.credited_s + PACE / phone.fps)
         credit = text({"type": "credit", "n": 1})
         asyncio.get_running_loop().call_later(phone.credited_s - now_s, phone.outbox.add, credit)
-
-
-async def _dismiss(phone: Phone, why: str) -> None:
-    """Ends the connection of a phone."""
-    try:
-        async with asyncio.timeout(0.2):
-            await phone.socket.send_str(text({"type": "bye", "text": why}))
-            await phone.socket.close()
-    except (TimeoutError, ConnectionError):
-        return

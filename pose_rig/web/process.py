@@ -71,14 +71,11 @@ class WebWorker:
     def __init__(self, job: WebJob, sender: Sender, images: Sender) -> None:
         self._job, self._sender = job, sender
         self._meter = Meter(WEB, job.restarts)
-        self._state = LiveState(job.config)
+        self._state = LiveState(job.config, live=job.live, recorded=job.recorded)
         self._sizes_px: dict[str, tuple[int, int]] = {}
         self._poses: PoseStream | None = None
         self._pose_timer: asyncio.TimerHandle | None = None
-        names = tuple(camera.name for camera in job.config.camera)
-        self._watchers = Watchers(
-            names, job.config.people, live=job.live, run_command=self._run_command, changed=self._subscribe
-        )
+        self._watchers = Watchers(job, run_command=self._run_command, changed=self._subscribe)
         folder = Path(job.folder)
         self._server = PageServer(job, load_root(folder), self._serve_socket)
         self._views = CameraViews(self._sizes_px, job.config.people)
@@ -109,7 +106,7 @@ class WebWorker:
         """Ends all connections and threads."""
         if self._pose_timer is not None:
             self._pose_timer.cancel()
-        await self._phones.close()
+        await asyncio.gather(self._phones.close(), self._watchers.close())
         await self._server.close()
         for thread in self._threads:
             thread.close()

@@ -10,8 +10,9 @@ from typing import Annotated
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from pose_rig.web.client import Outbox, RateLimit, open_socket, send_until_gone
+from pose_rig.web.client import ENDED, Outbox, RateLimit, dismiss, open_socket, send_until_gone
 from pose_rig.web.page_json import PROTOCOL_VERSION, text
+from pose_rig.wire.jobs import WebJob
 from pose_rig.wire.tokens import Access
 
 MAX_WATCHERS = 8
@@ -48,12 +49,14 @@ class Watcher:
     """One page.
 
     Attributes:
+        socket: Its connection.
         control: Whether it may send commands.
         outbox: What is waiting to be sent to it.
         schema: The schema of poses that it was sent last.
         cameras: Whether it shows the images of the cameras.
     """
 
+    socket: web.WebSocketResponse
     control: bool
     outbox: Outbox = field(default_factory=Outbox)
     schema: str = ""
@@ -64,9 +67,7 @@ class Watchers:
     """All pages that are open.
 
     Args:
-        cameras: Names of the cameras.
-        people: How many are tracked at most.
-        live: Whether this is a live run.
+        job: The run: what a page has to know of it at first.
         run_command: Runs a command; returns why it cannot be run, or an empty text.
         changed: Called when a page was opened, closed or shows something else.
 
@@ -74,17 +75,9 @@ class Watchers:
         refused: Pages and messages that were refused.
     """
 
-    def __init__(
-        self,
-        cameras: tuple[str, ...],
-        people: int = 1,
-        *,
-        live: bool,
-        run_command: RunCommand,
-        changed: Callable[[], None],
-    ) -> None:
+    def __init__(self, job: WebJob, *, run_command: RunCommand, changed: Callable[[], None]) -> None:
         self.refused = 0
-        self._cameras, self._people, self._live = cameras, people, live
+        self._job = job
         self._run_command, self._changed = run_command, changed
         self._open: set[Watcher] = set()
         self._dropped = 0  # of pages that were closed
@@ -127,6 +120,10 @@ class Watchers:
         for watcher in self._open:
             watcher.outbox.add(text({"type": "event", "text": line}))
 
+    async def close(self) -> None:
+        """Says to every page that the run has ended."""
+        await asyncio.gather(*(dismiss(watcher.socket, ENDED) for watcher in self._open))
+
     async def serve(self, request: web.BaseRequest, access: Access) -> web.StreamResponse:
         """Serves a page until it is closed."""
         socket = await open_socket(request, MAX_MESSAGE_BYTES)
@@ -134,7 +131,7 @@ class Watchers:
             self.refused += 1
             await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"Too many pages are open.")
             return socket
-        watcher = Watcher(control=access == "control")
+        watcher = Watcher(socket, control=access == "control")
         watcher.outbox.add(self._hello(watcher))
         self._open.add(watcher)
         self._changed()
@@ -149,10 +146,12 @@ class Watchers:
         return socket
 
     def _hello(self, watcher: Watcher) -> str:
+        config = self._job.config
         return text({
             "type": "hello", "version": PROTOCOL_VERSION, "control": watcher.control,
-            "program": f"pose-rig {version('pose-rig')}", "cameras": self._cameras, "people": self._people,
-            "live": self._live,
+            "program": f"pose-rig {version('pose-rig')}", "cameras": [camera.name for camera in config.camera],
+            "people": config.people, "live": self._job.live, "recorded": self._job.recorded,
+            "no_images": self._job.no_images,
         })  # fmt: skip
 
     async def _send(self, request: web.BaseRequest, socket: web.WebSocketResponse, watcher: Watcher) -> None:

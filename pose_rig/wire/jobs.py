@@ -4,6 +4,7 @@
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -157,6 +158,27 @@ class ReplayJob:
 
 
 @dataclass(frozen=True, slots=True)
+class ImagesJob:
+    """What the worker that shows the images of a replayed session is started with.
+
+    Attributes:
+        path: The session.
+        cameras: Its cameras.
+        input: Fusion publishes here, which says how far the replay is.
+        thumbnails: The web worker receives thumbnails here.
+        without: Those of the cameras that have no images: their detections are shown alone.
+    """
+
+    path: str
+    cameras: tuple[str, ...]
+    input: str
+    thumbnails: str
+    without: tuple[str, ...] = ()
+    keys: Keys | None = None
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RecordJob:
     """What the recorder is started with.
 
@@ -222,6 +244,8 @@ class WebJob:
         output: Endpoint to publish Health and Command on, for the workers of this run.
         thumbnails: Endpoint to receive thumbnails of the cameras on.
         phones: Endpoint to publish the frames of phones on.
+        recorded: Whether what is seen has happened already, as in files and replays: advice would come too late.
+        no_images: By camera, why it has no images to be shown; not of those that have.
     """
 
     config: Config
@@ -237,3 +261,5 @@ class WebJob:
     phones: str
     keys: Keys | None = None
     restarts: int = 0
+    recorded: bool = False
+    no_images: Mapping[str, str] = field(default_factory=dict)

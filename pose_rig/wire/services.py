@@ -7,6 +7,7 @@ from pose_rig.wire.messages import Command, Health, Pose3D, RigState, Streams
 
 # a camera worker has the name of its camera; ``gateway`` receives from cameras of other machines
 FUSION, RECORDER, STREAMS, WEB, GATEWAY = "fusion", "recorder", "streams", "web", "gateway"
+IMAGES = "images"  # of a replay, which has no camera workers
 RESERVED_NAMES = (FUSION, RECORDER, STREAMS, WEB, GATEWAY)  # no camera may have one
 
 LOOPBACK = "127.0.0.1"

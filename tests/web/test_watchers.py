@@ -7,6 +7,7 @@ import numpy as np
 
 from pose_rig.capture.source import Detections
 from pose_rig.capture.thumbnails import ThumbnailSender
+from pose_rig.web.client import ENDED
 from pose_rig.web.watchers import MAX_WATCHERS
 from pose_rig.wire.messages import CameraState, Command, Health, Refined2D, RigState
 from tests.streaming.live import pose3d
@@ -38,7 +39,12 @@ def test_a_page_gets_the_state_of_the_rig_and_poses(tmp_path: Path) -> None:
         async with opened(rig, rig.job.tokens.watch) as page:
             hello = await page.until("hello")
             assert hello["control"] is False
-            assert hello["cameras"] == ["cam0"]
+            assert (hello["cameras"], hello["live"], hello["recorded"], hello["no_images"]) == (
+                ["cam0"],
+                True,
+                False,
+                {},
+            )
             publishing = asyncio.create_task(publish(rig))
             schema = await page.until("schema")
             frame = await page.until("frame", lambda fields: fields["index"] > 5)
@@ -92,6 +98,17 @@ def test_commands_need_the_control_token(tmp_path: Path) -> None:
         assert isinstance(command, Command)
         assert (command.name, command.value, command.number, command.person) == ("height", "1.82", 4, 1)
         assert not any(isinstance(message, Command) and message.name == "stop" for message in rig.received)
+
+
+def test_a_page_is_sent_the_end_of_the_run(tmp_path: Path) -> None:
+    async def check(rig: WebRig) -> None:
+        async with opened(rig, rig.job.tokens.watch) as page:
+            await page.until("hello")
+            rig.stop.set()
+            assert (await page.until("bye"))["text"] == ENDED
+
+    with running(tmp_path) as rig:
+        run_async(check(rig))
 
 
 def test_too_many_pages_and_too_many_messages_are_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pose_rig.session.draw.cameras import camera_frame
 from pose_rig.session.draw.viewer_messages import ViewerMessage, timestamp
 from pose_rig.wire.records import VideoFrame
 
+Image = CompressedVideo | CompressedImage
 SPS = 7  # NAL unit type
 START_CODE = b"\x00\x00\x01"
 HEADER_BYTES = 64  # a keyframe begins with its parameter sets, at most after a delimiter
@@ -32,12 +33,13 @@ def video_frame(
     """Returns the frame of a message of `image_message`; None if it is damaged.
 
     ``schema`` is its type, ``foxglove.CompressedVideo`` or ``foxglove.CompressedImage``; ``t_ns`` is on the rig clock.
+    Older sessions name the type of a camera's first image for all, also where it has changed from H.264 to JPEG.
     """
     is_video = schema == CompressedVideo.DESCRIPTOR.full_name
-    message = CompressedVideo() if is_video else CompressedImage()
-    try:
-        message.ParseFromString(data)
-    except DecodeError:
+    message = _parsed(CompressedVideo(), data) if is_video else None
+    is_video = message is not None
+    message = message or _parsed(CompressedImage(), data)
+    if message is None:
         return None
     return VideoFrame(
         camera=camera,
@@ -53,6 +55,14 @@ def video_frame(
 def video_topic(camera: str) -> str:
     """Returns the topic of a camera's video."""
     return f"/camera/{camera}/image"
+
+
+def _parsed(empty: Image, data: bytes) -> Image | None:
+    try:
+        empty.ParseFromString(data)
+    except DecodeError:
+        return None
+    return empty
 
 
 def _has_sps(data: bytes) -> bool:

@@ -33,7 +33,9 @@ def demo(
     laps: Annotated[
         int | None,
         typer.Option(
-            min=REPEAT_RANGE[0], max=REPEAT_RANGE[1], help="How often the clip plays; default: until the rig is solved."
+            min=REPEAT_RANGE[0],
+            max=REPEAT_RANGE[1],
+            help="How often the clip plays; default: until the rig is solved; with --view for an hour.",
         ),
     ] = None,
     force: Force = False,
@@ -44,8 +46,8 @@ def demo(
 
     The clips are demo takes of Pose2Sim (BSD-3); each is downloaded once. As with `pose-rig run`, every camera runs in
     a process of its own. The clip has 60 frames per second and plays at 30, as a webcam would, repeatedly for ten
-    seconds, or until the rig is solved; `--pace all` reads every frame once, with its own timestamp. The mode goes from
-    cold to settled to solved.
+    seconds, or until the rig is solved, with `--view` until you stop it; `--pace all` reads every frame once, with its
+    own timestamp. The mode goes from cold to settled to solved.
     `pose-rig demo --vmc 127.0.0.1 --laps 100` moves an avatar while you set up its engine (docs/engines.md). All other
     options are those of `pose-rig run`. Without --save the poses go to demo_poses.npz, which the next demo replaces.
     """
@@ -55,8 +57,9 @@ def demo(
     check_config(wanted)
     clip = demo_clip(console.print, network(console), people=wanted.people)
     every_frame = wanted.pace == "all"
-    until_solved = None if every_frame or laps or wanted.duration_s is not None else UntilSolved()
-    fps, repeat = (None, 1) if every_frame else (WEBCAM_FPS, laps or laps_of(wanted.duration_s))
+    endless = every_frame or laps or wanted.duration_s is not None or wanted.view
+    until_solved = None if endless else UntilSolved()
+    fps, repeat = (None, 1) if every_frame else (WEBCAM_FPS, laps or laps_of(wanted.duration_s, endless=wanted.view))
     cameras = tuple(CameraConfig(source=str(path), name=path.stem, fps=fps, repeat=repeat) for path in clip)
     config = configured(Config(camera=cameras), options, moving)
     if "port" not in options.values and not config.stream.has_receivers:  # `pose-rig monitor` uses the default port
@@ -94,7 +97,14 @@ class UntilSolved:
         return self.error is not None or (status.telemetry.solved is not None and elapsed_s >= MIN_DEMO_S)
 
 
-def laps_of(duration_s: float | None) -> int:
-    """Returns how often the clip plays: for the given duration, else for the longest that a demo may take."""
+def laps_of(duration_s: float | None, *, endless: bool = False) -> int:
+    """Returns how often the clip plays: for the given duration, else for the longest that a demo may take.
+
+    Args:
+        duration_s: As given by the user.
+        endless: Without a duration, until the user stops it: for about an hour.
+    """
+    if duration_s is None and endless:
+        return REPEAT_RANGE[1]
     wanted_s = MAX_UNSOLVED_S if duration_s is None or not math.isfinite(duration_s) else duration_s
     return min(max(math.ceil(wanted_s / CLIP_S), REPEAT_RANGE[0]), REPEAT_RANGE[1])

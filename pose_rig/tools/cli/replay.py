@@ -14,7 +14,7 @@ from pose_rig.tools.arguments.inputs import REPLAY_INPUT, check_files, check_inp
 from pose_rig.tools.arguments.options import Debug, End, Force, Headless, Start
 from pose_rig.tools.arguments.outputs import check_outputs, remove_replaced
 from pose_rig.tools.rig_files.validation import check_config
-from pose_rig.tools.takes.recorded import changes_poses, recorded_in
+from pose_rig.tools.takes.recorded import changes_poses, no_images, recorded_in
 from pose_rig.tools.terminal.console import Console
 from pose_rig.tools.terminal.downloads import network
 from pose_rig.tools.terminal.runner import run_plan
@@ -98,7 +98,8 @@ def replay(
         job = ReplayJob(
             FusionJob(config, (), ""), str(recorded.path), as_live, realtime, start_s, end_s, follows=follows
         )
-        ready = replay_plan(config, job, recorded.unix_from_rig_ns)
+        missing = no_images(recorded.path) if config.view else {}
+        ready = replay_plan(config, job, recorded.unix_from_rig_ns, no_images=missing)
         how = HOW[as_live, follows]
     remove_replaced(config, force=force)
     console.print(f"Replaying {recorded.path}, {how}. Poses on {ready.output}.")

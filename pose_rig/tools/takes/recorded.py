@@ -47,6 +47,16 @@ def changes_poses(config: Config, recorded: Config) -> bool:
     return settings[0] != settings[1]
 
 
+def no_images(path: Path) -> dict[str, str]:
+    """Returns why cameras of a session have no images that can be shown; those that have are left out."""
+    from pose_rig.session.reader import Session  # imports MCAP
+    from pose_rig.session.replay_images import why_no_images
+
+    with Session(path) as session:
+        reasons = {camera: why_no_images(session, camera) for camera in session.cameras}
+    return {camera: reason for camera, reason in reasons.items() if reason}
+
+
 def recorded_in(path: Path, start_s: float | None, end_s: float | None) -> Recorded:
     """Returns the properties of a session.
 

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 from pose_rig.config import CameraConfig, Pace
 from pose_rig.errors import EngineError
 from pose_rig.tools.workers.build_note import engine_folder, write_build_note
-from pose_rig.wire.jobs import CameraJob, FusionJob, GatewayJob, RecordJob, ReplayJob, StreamJob, WallClock, WebJob
+from pose_rig.wire.jobs import (
+    CameraJob,
+    FusionJob,
+    GatewayJob,
+    ImagesJob,
+    RecordJob,
+    ReplayJob,
+    StreamJob,
+    WallClock,
+    WebJob,
+)
 from pose_rig.wire.messages import Health
 from pose_rig.wire.services import FUSION
 
@@ -67,6 +77,13 @@ def run_gateway(job: GatewayJob, stop: Event, start_ns: "Synchronized[int]") -> 
     from pose_rig.remote.gateway import main
 
     main(job, stop, start_ns)
+
+
+def run_images(job: ImagesJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    """Runs the worker that shows the images of a replayed session."""
+    from pose_rig.session.replay_images import main
+
+    main(job, stop)
 
 
 def run_recorder(job: RecordJob, stop: Event, start_ns: "Synchronized[int]") -> None:

@@ -1,5 +1,6 @@
-"""The workers of a rig: one process per camera, fusion, and where wanted streams and recorder."""
+"""The workers of a rig: one process per camera, fusion, and where wanted streams, recorder and pages."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -8,12 +9,13 @@ from pose_rig.assets.private_file import config_folder
 from pose_rig.config import PHONE, CameraConfig, Config, Origin
 from pose_rig.remote.key import curve_keys, machine_key
 from pose_rig.tools.arguments.camera_list import without_passwords
-from pose_rig.tools.arguments.camera_sources import ends_by_itself, is_remote, needs_detector
+from pose_rig.tools.arguments.camera_sources import ends_by_itself, is_remote, needs_detector, source_kind
 from pose_rig.tools.workers.endpoints import Endpoints, PortReservation, free_endpoints
 from pose_rig.tools.workers.mains import (
     run_camera,
     run_fusion,
     run_gateway,
+    run_images,
     run_recorder,
     run_replay,
     run_streams,
@@ -21,11 +23,12 @@ from pose_rig.tools.workers.mains import (
 )
 from pose_rig.tools.workers.supervisor import STOP_TIMEOUT_S, Worker
 from pose_rig.wire.authentication import Keys
-from pose_rig.wire.jobs import CameraJob, FusionJob, GatewayJob, RecordJob, ReplayJob, StreamJob, WebJob
-from pose_rig.wire.services import FUSION, GATEWAY, RECORDER, STREAMS, WEB
+from pose_rig.wire.jobs import CameraJob, FusionJob, GatewayJob, ImagesJob, RecordJob, ReplayJob, StreamJob, WebJob
+from pose_rig.wire.services import FUSION, GATEWAY, IMAGES, RECORDER, STREAMS, WEB
 from pose_rig.wire.tokens import Tokens
 
 SAVE_TIMEOUT_S = 20.0  # to write an hour of poses to a slow disk; a second Ctrl-C ends it
+NO_IMAGES = {"sim": "simulated: 2D poses only", "keypoints": "2D poses only"}  # by kind of source
 RECORDER_TIMEOUT_S = 10.0  # it ends half a second after fusion; a slow disk takes longer
 
 
@@ -100,7 +103,8 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None, cores:
         cameras.append(Worker(GATEWAY, run_gateway, gateway))
     fusion_job = _fusion_job(config, at, recording, cores)
     fusion = Worker(FUSION, run_fusion, fusion_job, required=True, stop_timeout_s=_fusion_timeout_s(config))
-    pages = _web_job(config, at, live=config.pace == "realtime")
+    recorded = all(ends_by_itself(camera) for camera in config.camera)
+    pages = _web_job(config, at, live=config.pace == "realtime", recorded=recorded, no_images=_without_images(config))
     workers = (*cameras, fusion, *_outputs(config, at, recording, pages))
     commands = at.inputs[0] if config.pace == "realtime" else ""
     return Plan(
@@ -131,14 +135,21 @@ def _gateway_job(config: Config, at: Endpoints, recording: RecordJob | None) -> 
     )  # fmt: skip
 
 
-def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int, cores: int | None = None) -> Plan:
-    """Returns the workers of a replay: fusion, which reads the session itself, and where wanted streams and recorder.
+def replay_plan(
+    config: Config,
+    job: ReplayJob,
+    unix_from_rig_ns: int,
+    cores: int | None = None,
+    no_images: Mapping[str, str] | None = None,
+) -> Plan:
+    """Returns the workers of a replay: fusion, which reads the session itself, and where wanted all that it has.
 
     Args:
         config: The rig of the session, with the options of the replay.
         job: What to replay; its ``fusion`` is filled in here.
         unix_from_rig_ns: Of the session, as in `RecordJob`.
         cores: As in `FusionJob`.
+        no_images: As in `WebJob`.
 
     Raises:
         UsageError: The port is taken.
@@ -149,8 +160,9 @@ def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int, cores: in
     job = replace(job, fusion=_fusion_job(config, at, recording, cores))
     timeout_s = _fusion_timeout_s(config)
     fusion = Worker(FUSION, run_replay, job, fail_on_error=True, required=True, stop_timeout_s=timeout_s)
-    pages = _web_job(config, at, live=False)
-    workers = (fusion, *_outputs(config, at, recording, pages))
+    pages = _web_job(config, at, live=False, recorded=True, no_images=no_images or {})
+    images = [Worker(IMAGES, run_images, _images_job(job, pages))] if pages else []
+    workers = (fusion, *_outputs(config, at, recording, pages), *images)
     return Plan(shown, workers, at.output, at.internal, at.keys, at.reservation, recording, at.streams_internal, pages)
 
 
@@ -188,7 +200,22 @@ def recorder_worker(config: Config, job: RecordJob) -> Worker:
     return Worker(RECORDER, run_recorder, job, stop_timeout_s=timeout_s)
 
 
-def _web_job(config: Config, at: Endpoints, *, live: bool) -> WebJob | None:
+def _images_job(job: ReplayJob, pages: WebJob) -> ImagesJob:
+    names = tuple(camera.name for camera in job.fusion.config.camera)
+    return ImagesJob(
+        job.path, names, job.fusion.internal, pages.thumbnails, without=tuple(pages.no_images), keys=pages.keys
+    )
+
+
+def _without_images(config: Config) -> dict[str, str]:
+    """Returns why the cameras that have 2D poses only have no images, by name."""
+    kinds = {camera.name: source_kind(camera.source) for camera in config.camera}
+    return {name: NO_IMAGES[kind] for name, kind in kinds.items() if kind in NO_IMAGES}
+
+
+def _web_job(
+    config: Config, at: Endpoints, *, live: bool, recorded: bool, no_images: Mapping[str, str]
+) -> WebJob | None:
     if at.web is None:
         return None
     from pose_rig.web.network import reachable_names
@@ -197,7 +224,7 @@ def _web_job(config: Config, at: Endpoints, *, live: bool) -> WebJob | None:
     return WebJob(
         config=without_passwords(config), live=live, hosts=at.web.hosts, names=reachable_names(at.web.hosts),
         port=at.web.port, tokens=Tokens.random(), folder=str(config_folder()), inputs=inputs, output=at.web.output,
-        thumbnails=at.web.thumbnails, phones=at.web.phones, keys=at.keys,
+        thumbnails=at.web.thumbnails, phones=at.web.phones, keys=at.keys, recorded=recorded, no_images=no_images,
     )  # fmt: skip
 
 

@@ -16,9 +16,9 @@ from typing import Self
 import msgspec
 
 from pose_rig.tools.workers.entry_point import Failure, Main, serve
-from pose_rig.wire.jobs import CameraJob, FusionJob, GatewayJob, RecordJob, ReplayJob, StreamJob, WebJob
+from pose_rig.wire.jobs import CameraJob, FusionJob, GatewayJob, ImagesJob, RecordJob, ReplayJob, StreamJob, WebJob
 
-Job = CameraJob | FusionJob | GatewayJob | RecordJob | ReplayJob | StreamJob | WebJob
+Job = CameraJob | FusionJob | GatewayJob | ImagesJob | RecordJob | ReplayJob | StreamJob | WebJob
 
 BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _spawn = multiprocessing.get_context("spawn")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,25 @@ def test_many_messages_are_written_before_anybody_flushes(tmp_path: Path) -> Non
         file.add(frame(0), data, UNIX_FROM_RIG_NS)
     assert file.size_bytes > size_bytes
     file.finish()
+
+
+def test_an_hour_of_chunks_costs_little_memory(tmp_path: Path) -> None:
+    def grown(chunks: int, path: Path) -> int:
+        file = begin(path)
+        tracemalloc.start()
+        for i in range(chunks):
+            for camera in range(20):
+                message = frame(i, f"cam{camera}")
+                file.add(message, encode(message), UNIX_FROM_RIG_NS)
+            file.flush()
+        kept = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        file.finish()
+        return kept
+
+    per_chunk = (grown(80, tmp_path / "b.mcap") - grown(40, tmp_path / "a.mcap")) / 40
+    assert per_chunk < 600  # bytes; the library's own index has 3 kB
+    assert len(rows(tmp_path / "b.mcap")) == 80 * 20  # by the index
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits files as POSIX does")

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from pose_rig.config import CameraConfig, Config
-from pose_rig.tools.cli.demo import MAX_UNSOLVED_S, MIN_DEMO_S, UntilSolved
+from pose_rig.tools.cli.demo import MAX_UNSOLVED_S, MIN_DEMO_S, UntilSolved, laps_of
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.telemetry import Telemetry
 from pose_rig.tools.workers.supervisor import Supervisor, Worker
@@ -45,3 +45,9 @@ def test_it_stops_with_an_error_if_the_rig_is_not_solved() -> None:
         "The rig was not solved within 60 s: its cameras gave 0 to 0 frames per second. "
         "Close other programs on this machine, or give it more time: --duration 300."
     )
+
+
+def test_with_a_page_it_plays_for_about_an_hour() -> None:
+    assert laps_of(None) == 19
+    assert laps_of(None, endless=True) == 1000
+    assert laps_of(20.0, endless=True) == 7

@@ -31,7 +31,7 @@ from tests.tools.fakes import (
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills with POSIX signals")
 
 
-def exits_until(supervisor: Supervisor, count: int, within_s: float = 15) -> list[WorkerExit]:
+def exits_until(supervisor: Supervisor, count: int, within_s: float = 60) -> list[WorkerExit]:
     exits: list[WorkerExit] = []
     deadline = time.monotonic() + within_s
     while len(exits) < count and time.monotonic() < deadline:
@@ -47,7 +47,7 @@ def pid_of(supervisor: Supervisor, name: str) -> int:
     return running.process.pid
 
 
-def read_once_there(path: Path, start: str = "", within_s: float = 10) -> str:
+def read_once_there(path: Path, start: str = "", within_s: float = 60) -> str:
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         if path.exists() and (text := path.read_text()) and text.startswith(start):
@@ -61,7 +61,7 @@ def test_a_killed_worker_is_reported_and_restarted_and_others_keep_running() -> 
         victim, survivor = pid_of(supervisor, "left"), pid_of(supervisor, "right")
         os.kill(victim, signal.SIGKILL)
         assert exits_until(supervisor, 1) == [WorkerExit("left", "It was killed by signal 9 (SIGKILL).", 1, 0.5)]
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while supervisor.states["left"].running is None and time.monotonic() < deadline:
             assert supervisor.poll() == []
         assert pid_of(supervisor, "left") != victim
@@ -163,7 +163,7 @@ def test_a_required_worker_that_fails_repeatedly_fails_the_run() -> None:
 
 def test_a_worker_that_finishes_is_not_restarted() -> None:
     with Supervisor([Worker("left", finish, camera_job())]) as supervisor:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while not supervisor.states["left"].ended and time.monotonic() < deadline:
             assert supervisor.poll() == []
             time.sleep(0.01)
@@ -222,7 +222,7 @@ def test_no_worker_outlives_a_killed_supervisor(frozen: bool) -> None:
         if frozen:
             os.kill(orphan, signal.SIGSTOP)
         parent.kill()
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 60
     while alive(orphan) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not alive(orphan)

@@ -68,6 +68,8 @@ class PageServer:
         codec: Codec that phones are asked for, empty: their own.
         credit: Frames of phones that may be in flight; 0: none are taken.
         note: Note of the second camera.
+        recorded: Whether this is a replay.
+        no_images: Why cameras have no images, by name.
         people: How many people are tracked; the second one stands beside the first, to the left of camera 0.
     """
 
@@ -76,7 +78,8 @@ class PageServer:
         self.mode: Any = "solved"
         self.tracking, self.credit, self.note, self.codec = 1, 2, "", ""
         self.refuse: tuple[str, str] | None = None
-        self.recording = False
+        self.recording = self.recorded = False
+        self.no_images: dict[str, str] = {}
         self.people = 1
         self.port = 0
         self._sockets: set[web.WebSocketResponse] = set()
@@ -216,7 +219,8 @@ class PageServer:
             "cameras": NAMES,
             "people": self.people,
         }
-        await socket.send_json({**hello, "live": True})
+        what = {"live": not self.recorded, "recorded": self.recorded, "no_images": self.no_images}
+        await socket.send_json({**hello, **what})
         mode = ""
         async for i in _ticks():
             score = np.ones(len(ALL)) * 0.9
@@ -243,7 +247,8 @@ class PageServer:
                         fields = [{"raw": one["raw"], "refined": one["refined"]} for one in both]
                         keypoints["people"] = [{"person": i, **each} for i, each in enumerate(fields)]
                     await socket.send_json(keypoints)
-                    await socket.send_bytes(b"\x01" + bytes([len(name)]) + name.encode() + _jpeg(name, i))
+                    if name not in self.no_images:
+                        await socket.send_bytes(b"\x01" + bytes([len(name)]) + name.encode() + _jpeg(name, i))
 
     def _rig(self) -> dict[str, Any]:
         solved = self.mode == "solved"
@@ -276,7 +281,7 @@ class PageServer:
             "detail": "",
             "refused": 0,
         }
-        workers = [{"worker": name, "rate_hz": 29.7, **health} for name in NAMES]
+        workers = [{"worker": name, "rate_hz": 29.7, **health} for name in NAMES if not self.recorded]
         workers.append({**health, "worker": "fusion", "rate_hz": 60.0, "age_ms": 84.0})
         recording = {"on": True, "path": "take.mcap", "seconds": seconds} if self.recording else None
         phone = {"name": "Pixel 8", "connected": True, "battery": 0.84, "charging": False}

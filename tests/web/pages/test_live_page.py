@@ -28,6 +28,7 @@ CONNECTED = "document.body.dataset.connection === 'connected'"
 def page(tab: Tab, rig: PageServer) -> None:
     """Opens the page with control, unless it is open already, and looks at the person from the front."""
     rig.mode, rig.tracking, rig.note, rig.recording, rig.people = "solved", 1, "", False, 1
+    rig.recorded, rig.no_images = False, {}
     tab.resize(*SIZE)
     if tab.run("location.href") != rig.address("control"):
         tab.open(rig.address("control"))
@@ -43,6 +44,15 @@ def text(tab: Tab, name: str) -> str:
 
 def click(tab: Tab, name: str) -> None:
     tab.run(f"document.getElementById('{name}').click()")
+
+
+def drop(tab: Tab, data: bytes, name: str) -> None:
+    """Drops a file on the page."""
+    tab.run(
+        "{ const data = new DataTransfer(); data.items.add(new File([Uint8Array.from("
+        f"atob('{base64.b64encode(data).decode()}'), (c) => c.charCodeAt())], '{name}'));"
+        " dispatchEvent(new DragEvent('drop', {dataTransfer: data, cancelable: true})); }"
+    )
 
 
 def teal(tab: Tab) -> int:
@@ -175,6 +185,40 @@ def test_a_lost_connection_is_named_and_comes_back(tab: Tab, rig: PageServer) ->
     assert rig.seen.live == before + 1
 
 
+def test_a_replay_has_no_advice_and_no_buttons_but_one_and_says_which_images_are_missing(
+    tab: Tab, rig: PageServer
+) -> None:
+    rig.recorded, rig.no_images = True, {NAMES[0]: "recorded without video"}
+    tab.open(rig.address("control") + "?replay")
+    tab.wait(f"{CONNECTED} && document.getElementById('connection').innerText === 'Playback'")
+    tab.wait("document.querySelectorAll('.card').length === 4")
+    shown = "[...document.querySelectorAll('#actions button')].filter((button) => !button.hidden).map((one) => one.id)"
+    assert tab.run(shown) == ["stop"]
+    click(tab, "stop")
+    assert text(tab, "stop-title") == "Stop the playback?"
+    click(tab, "stop-not")
+    empty = "getComputedStyle(document.querySelectorAll('.card .image')[{}], '::after').content"
+    assert tab.run(empty.format(0)) == '"recorded without video"'
+    tab.wait(empty.format(1) + " === 'none'")
+    cards = "[...document.querySelectorAll('.card')].map((card) => card.innerText.replace(/\\s+/g, ' '))"
+    tab.wait(cards + "[1].includes('Clock +12')")
+    assert "Frames" not in tab.run(cards)[1]
+    tab.wait("document.querySelector('.card .dot').ariaLabel === 'works'")
+
+
+def test_the_end_of_the_run_is_named_and_final(tab: Tab, rig: PageServer) -> None:
+    rig.say({"type": "bye", "text": "The run has ended."})
+    tab.wait("document.getElementById('lost').innerText === 'The run has ended.'")
+    assert text(tab, "connection") == "Ended"
+    assert not tab.run("document.getElementById('lost').hidden")
+    assert tab.run("document.getElementById('record').disabled")
+    before = rig.seen.live
+    tab.run("dispatchEvent(new Event('online'))")  # upon which a lost connection is tried again
+    assert tab.run("new Promise((done) => setTimeout(() => done(document.body.dataset.connection), 1000))") == "lost"
+    assert rig.seen.live == before
+    tab.open(rig.address("watch"))
+
+
 def test_one_can_look_through_a_camera(tab: Tab) -> None:
     tab.run(f"document.querySelector('.card .image[aria-label=\"Look through {NAMES[1]}\"]').click()")
     assert tab.run("document.getElementById('through').value") == NAMES[1]
@@ -186,17 +230,36 @@ def test_one_can_look_through_a_camera(tab: Tab) -> None:
 @pytest.mark.parametrize("version", [0, 1])
 def test_a_dropped_avatar_takes_the_place_of_the_skeleton(tab: Tab, tmp_path: Path, version: int) -> None:
     avatar = write_vrm(tmp_path / "me.vrm", model_of(SUBJECT.rest, version)).read_bytes()
-    drop = (
-        "const data = new DataTransfer(); data.items.add(new File([Uint8Array.from(atob('{}'), (c) => c.charCodeAt())],"
-        " '{}')); dispatchEvent(new DragEvent('drop', {{dataTransfer: data, cancelable: true}}));"
-    )
-    tab.run(f"{{ {drop.format(base64.b64encode(b'nothing').decode(), 'bad.vrm')} }}")
+    drop(tab, b"nothing", "bad.vrm")
     tab.wait("document.getElementById('log').innerText.includes('bad.vrm cannot be read as a VRM file.')")
-    tab.run(f"{{ {drop.format(base64.b64encode(avatar).decode(), 'me.vrm')} }}")
+    drop(tab, avatar, "me.vrm")
     tab.wait("document.getElementById('avatar').getAttribute('aria-pressed') === 'true'")
     until(lambda: teal(tab) == 0)
     click(tab, "avatar")
     until(lambda: teal(tab) > 500)
+
+
+def test_the_avatar_is_worn_by_the_person_who_is_chosen(tab: Tab, rig: PageServer, tmp_path: Path) -> None:
+    rig.people = 2
+    until(lambda: pixels(tab, BLUE) > 200 and teal(tab) > 300)
+    assert tab.run("document.getElementById('wearer').hidden")
+    drop(tab, write_vrm(tmp_path / "me.vrm", model_of(SUBJECT.rest, 1)).read_bytes(), "me.vrm")
+    tab.wait("!document.getElementById('wearer').hidden")
+    assert (
+        tab.run("[...document.getElementById('wearer').options].map((one) => one.text).join()") == "Person 1,Person 2"
+    )
+    until(lambda: teal(tab) == 0 and pixels(tab, BLUE) > 200)
+    tab.run(
+        "{ const choice = document.getElementById('wearer'); choice.value = '1';"
+        " choice.dispatchEvent(new Event('change')); }"
+    )
+    until(lambda: teal(tab) > 300 and pixels(tab, BLUE) == 0)
+    rig.people = 1  # the one who wears it has left
+    tab.wait("document.getElementById('wearer').hidden")
+    until(lambda: teal(tab) == 0)
+    click(tab, "avatar")
+    until(lambda: teal(tab) > 500)
+    assert tab.complaints == []
 
 
 def test_everyone_leaves_trails_in_the_colour_of_the_person_and_a_lone_person_has_hands_of_another(tab: Tab) -> None:

@@ -22,8 +22,11 @@ export class CameraCard {
   #next = null;
   #stale = false;
 
-  /** @param {(name: string) => void} chosen The reader wants to look through this camera. */
-  constructor(name, chosen) {
+  /**
+   * @param {(name: string) => void} chosen The reader wants to look through this camera.
+   * @param {string} [noImages] Why there are none.
+   */
+  constructor(name, chosen, noImages) {
     this.#name = name;
     const card = this.element;
     card.className = "card";
@@ -47,11 +50,19 @@ export class CameraCard {
       term.textContent = label;
       facts.append(term, this.#part("dd", key, "–"));
     }
-    this.#parts.phone.hidden = this.#parts.phone.previousSibling.hidden = true;
+    this.#shows("phone", false);
     text.append(title, facts);
     this.#part("p", "note");
     this.#parts.note.className = "note";
     card.append(image, text, this.#parts.note);
+    this.without(noImages);
+  }
+
+  /** Takes why there are no images; undefined: there are. */
+  without(why) {
+    const image = this.#canvas.parentElement;
+    image.classList.toggle("without", Boolean(why));
+    image.dataset.empty = why ?? "no image yet";
   }
 
   /** Takes a JPEG; of those that arrive while one is decoded, the newest is decoded next. */
@@ -79,13 +90,17 @@ export class CameraCard {
     this.#stale = true;
   }
 
-  /** Shows its entry of the `rig` message, the health of its worker, and of a phone what that reports. */
-  describe(state, health, phone) {
+  /**
+   * Shows its entry of the `rig` message, the health of its worker, and of a phone what that reports; a replayed camera
+   * has no worker.
+   */
+  describe(state, health, phone, recorded) {
     if (phone) this.#write("phone", battery(phone));
-    this.#parts.phone.hidden = this.#parts.phone.previousSibling.hidden = !phone;
-    const running = health?.state === "running";
-    this.#write("rate", running ? `${health.rate_hz.toFixed(1)} fps` : "–");
-    this.#write("delay", running ? delay(health.age_ms) : "–");
+    this.#shows("phone", phone);
+    const replayed = recorded && !health, running = replayed ? Boolean(state) : health?.state === "running";
+    for (const key of ["rate", "delay"]) this.#shows(key, !replayed);
+    this.#write("rate", running && health ? `${health.rate_hz.toFixed(1)} fps` : "–");
+    this.#write("delay", running && health ? delay(health.age_ms) : "–");
     this.#write("offset", state ? offset(state) : "–");
     this.#write("agreement", state?.agreement == null ? "–" : `${Math.round(100 * state.agreement)} %`);
     const error = health?.error || (health?.silent ? "no report" : "") || (health?.state === "failed" ? "failed" : "");
@@ -162,6 +177,10 @@ export class CameraCard {
     part.textContent = text;
     this.#parts[key] = part;
     return part;
+  }
+
+  #shows(key, shown) {
+    this.#parts[key].hidden = this.#parts[key].previousSibling.hidden = !shown;
   }
 
   #write(key, text) {

@@ -31,9 +31,15 @@ export class Controls {
     document.addEventListener("keydown", (event) => this.#key(event));
   }
 
-  /** Shows the buttons or hides them; a replay can only be stopped. */
+  /** Shows the buttons or hides them; what is not live, as a replay, can only be stopped. */
   allow(allowed, live) {
     this.#bar.hidden = !allowed;
+    document.getElementById("stop-title").textContent = live ? "Stop the rig?" : "Stop the playback?";
+    document.getElementById("stop-what").textContent = live
+      ? "All cameras, the recording and the streams to other programs end. The recording is kept."
+      : "The streams to other programs end too. What has been written so far is kept.";
+    document.getElementById("stop-now").textContent = live ? "Stop the rig" : "Stop";
+    document.getElementById("stop-not").textContent = live ? "Keep running" : "Go on";
     for (const button of this.#bar.querySelectorAll("button")) button.hidden = !live && button.id !== "stop";
   }
 

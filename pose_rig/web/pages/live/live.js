@@ -14,15 +14,16 @@ import { Stage } from "./stage.js";
 import { Strip } from "./strip.js";
 import { Trails } from "./trails.js";
 import { ViewTools } from "./view_tools.js";
+import { Wearer } from "./wearer.js";
 
 const IS_FRAME = /^\{"type":"(?:frame|pose)"/;
 const FUSION = "fusion";
 
 const figures = new Figures(), floor = new Floor(), trails = new Trails(), frusta = new Frusta(), avatar = new Avatar();
 const stage = new Stage((height, fieldOfView) => frusta.resize(height, fieldOfView));
-const headline = new Headline(), log = new EventLog(), people = new PeopleList();
+const headline = new Headline(), log = new EventLog(), people = new PeopleList(), wearer = new Wearer(showBodies);
 let schema = null, rig = null, workers = new Map(), phones = {}, colours = null;
-let first = 0; // the person that the avatar follows
+let recorded = false; // whether advice comes too late, as in a replay
 let newest = null; // the text of the newest frame: it is parsed when it is drawn, so never in a hidden page
 
 const connection = new Connection({ open: opened, text: receive, binary: (data) => strip.receive(data), lost });
@@ -56,9 +57,18 @@ function opened() {
 
 function lost() {
   state("lost", "Not connected", "danger");
+  gone("Connection to the rig lost. Trying again …");
+}
+
+function bye({ text }) {
+  connection.close();
+  state("lost", "Ended", "");
+  gone(text);
+}
+
+function gone(why) {
   const banner = document.getElementById("lost");
-  const text = "Connection to the rig lost. Trying again …";
-  if (banner.textContent !== text || banner.hidden) banner.textContent = text;
+  if (banner.textContent !== why || banner.hidden) banner.textContent = why;
   banner.hidden = false;
   controls.enable(false);
   controls.recording(null);
@@ -72,7 +82,7 @@ function state(name, text, kind) {
 }
 
 // --- messages -----------------------------------------------------------------------------------------------------------
-const TAKE = { hello, schema: takeSchema, rig: takeRig, status, keypoints, event, answer, bye: event };
+const TAKE = { hello, schema: takeSchema, rig: takeRig, status, keypoints, event, answer, bye };
 
 function receive(text) {
   if (IS_FRAME.test(text)) newest = text;
@@ -84,7 +94,9 @@ function receive(text) {
 
 function hello(message) {
   controls.allow(message.control, message.live);
-  state("connected", message.live ? "Live" : "Replay", "good");
+  recorded = Boolean(message.recorded);
+  strip.withoutImages(message.no_images ?? {});
+  state("connected", recorded ? "Playback" : "Live", "good");
   document.getElementById("program").textContent = message.program;
   strip.list(message.cameras);
 }
@@ -123,7 +135,8 @@ function status(message) {
 }
 
 function describeCameras() {
-  for (const camera of rig?.cameras ?? []) strip.card(camera.name)?.describe(camera, workers.get(camera.name), phones[camera.name]);
+  for (const camera of rig?.cameras ?? [])
+    strip.card(camera.name)?.describe(camera, workers.get(camera.name), phones[camera.name], recorded);
 }
 
 function keypoints(message) {
@@ -153,20 +166,21 @@ function draw(now) {
 function show(frame, now) {
   if (frame.joints.length !== schema.joints.length) return;
   const everyone = peopleIn(frame).filter(({ joints }) => joints.length === schema.joints.length);
-  first = frame.person ?? 0;
   figures.update(everyone);
+  wearer.show(everyone.map(({ person }) => person), avatar.loaded);
   people.show(frame.people, schema.people);
   controls.people(frame.people);
   if (trails.group.visible) trails.update(everyone, frame.t_ns);
-  if (avatar.loaded) avatar.update(frame, now);
+  const worn = everyone.find(({ person }) => person === wearer.person);
+  if (avatar.loaded && worn) avatar.update(worn, now);
   headline.mode(frame.mode);
   headline.tracking(everyone.some(({ tracking }) => tracking));
   showBodies();
 }
 
-/** Shows the avatar in place of the first person's figure, where there is one. */
+/** Shows the avatar in place of the figure of the person who wears it. */
 function showBodies() {
-  figures.showWithout(avatar.loaded ? first : null);
+  figures.showWithout(avatar.loaded ? wearer.person : null);
   stage.invalidate();
 }
 

@@ -14,6 +14,7 @@ export class Strip {
   #open = true;
   #chosen;
   #watching;
+  #withoutImages = {};
 
   /**
    * @param {{chosen: (name: string) => void, watching: (wanted: boolean) => void}} handlers A camera to look through;
@@ -40,6 +41,12 @@ export class Strip {
     return this.#open && this.#seen && !document.hidden;
   }
 
+  /** Takes why cameras have no images, by name. */
+  withoutImages(reasons) {
+    this.#withoutImages = reasons;
+    for (const [name, card] of this.#cards) card.without(reasons[name]);
+  }
+
   /** Shows cards for these cameras, in this order. */
   list(names) {
     for (const [name, card] of this.#cards)
@@ -48,7 +55,7 @@ export class Strip {
         card.image?.close();
         this.#cards.delete(name);
       }
-    for (const name of names) if (!this.#cards.has(name)) this.#cards.set(name, new CameraCard(name, this.#chosen));
+    for (const name of names) if (!this.#cards.has(name)) this.#cards.set(name, new CameraCard(name, this.#chosen, this.#withoutImages[name]));
     const order = names.map((name) => this.#cards.get(name).element);
     if (order.some((element, i) => element !== this.#list.children[i])) this.#list.replaceChildren(...order);
     this.#count.textContent = names.length;
