@@ -18,6 +18,7 @@ from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.fixed_cameras import FixedCameras
+from pose_rig.fusion.followed_clocks import FollowedClocks
 from pose_rig.fusion.late_cameras import CompleteSamples
 from pose_rig.fusion.lifted_track import lifted_track
 from pose_rig.fusion.live_clocks import LiveClocks
@@ -42,7 +43,6 @@ from pose_rig.fusion.rig.setup import setup_of
 from pose_rig.fusion.rig.solved_rig import SolvedRig
 from pose_rig.fusion.synchronisation.camera_clocks import CameraClocks, recorded_clocks
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
-from pose_rig.fusion.synchronisation.live_comparison import Comparison
 from pose_rig.fusion.synchronisation.resampling import resampled
 from pose_rig.graph import Engine
 from pose_rig.skeleton import Landmarks
@@ -52,7 +52,6 @@ from pose_rig.wire.records import Learned
 GROUPS: Literal["groups"] = "groups"  # of detections, which are of one person
 LATE_GROUPS: Literal["late-groups"] = "late-groups"
 LEFT_OUT = "is left out: its clock could not be checked, and it does not agree with the others"
-LATE = "arrives {:.0f} ms too late for the pose: only the calibration uses it (a larger --max-delay waits for it)"
 
 
 class Estimator:
@@ -115,10 +114,9 @@ class Estimator:
         self._namesakes = Namesakes()
         self._steps: Sequence[PersonStep] = ()
         self._learned_ns = 0
-        self._late_age_ns: Sequence[float] = [0.0] * len(self._config.camera)
-        self._live_clocks = LiveClocks(
-            len(self._config.camera), self._engine, self._background, several=self.may_show_several
-        )
+        views = len(self._config.camera)
+        self._live_clocks = LiveClocks(views, self._engine, self._background, several=self.may_show_several)
+        self._followed_clocks = FollowedClocks(self._rig, self._live_clocks, views)
         self._published_clocks = self.clocks
 
     def forget_people(self) -> None:
@@ -366,34 +364,8 @@ class Estimator:
 
     def follow_clocks(self, t_ns: int, cameras: CameraInputs) -> None:
         """Compares the clocks of live cameras in the background, and uses what was found, from this time step on."""
-        self._late_age_ns = cameras.late_age_ns
-        live, rig = self._live_clocks, self._rig
-        if rig.poses.recorded is None:
-            live.collect(cameras.buffers)
-            found = live.take(rig.calibrator.changes)
-            if found is not None:
-                self._use_clocks(found, cameras, t_ns)
-            inconsistent_s = rig.inconsistent_s
-            rig.moved.unchecked = live.unchecked(t_ns, inconsistent_s)
-            if not live.busy:
-                task = rig.solve_task() if rig.poses.mode == "solved" else None
-                changes = rig.calibrator.changes
-                live.start(t_ns, self.clocks.offset_s, inconsistent_s, self._cameras, task, changes)
-        for view, clock in enumerate(self.clocks.by_camera):
-            if cameras.clocks[view] != clock:
-                cameras.set_clock(view, clock)
-
-    def _use_clocks(self, found: Comparison, cameras: CameraInputs, t_ns: int) -> None:
-        changed = found.offset_s != self.clocks.offset_s
-        sd_s = self._live_clocks.sd_s
-        own = (np.arange(len(sd_s)) == 0) & (found.offset_s == 0)  # the first camera has the clock of the rig
-        self.clocks = CameraClocks(found.offset_s, np.where(own, 0.0, sd_s))
-        if not changed.any():
-            return
-        if found.step is not None:
-            view = found.step.view
-            cameras.set_clock(view, self.clocks.by_camera[view], found.step.from_ns)
-        if self._rig.use_clocks(found, changed):
+        self.clocks, learns_again = self._followed_clocks.follow(t_ns, cameras, self._cameras, self.clocks)
+        if learns_again:
             cameras.learn_again(t_ns)
             self._late_people = None
 
@@ -436,11 +408,7 @@ class Estimator:
 
     def _note(self, view: int, note: str) -> str:
         """Returns the note of a camera, given that of the rig."""
-        if self.left_out[view]:
-            return LEFT_OUT
-        age_ns = self._late_age_ns[view]
-        late = LATE.format(round(age_ns * 1e-6, -1)) if age_ns else ""
-        return "; ".join(filter(None, (late, note)))
+        return LEFT_OUT if self.left_out[view] else "; ".join(filter(None, (self._followed_clocks.note(view), note)))
 
     def rig_changed(self) -> bool:
         """Returns whether the cameras, bones or clocks in use have changed since this was last called."""

@@ -213,9 +213,8 @@ class FusionOutput:
         self._meter.detail = "; ".join((self._describe_engine(), *notes))
         try:
             if self._file is not None:
-                settings = self._config.fusion
-                both_ways = OneEuro(settings.min_cutoff_hz, settings.beta) if self._config.passes == 2 else None
                 estimator = self._estimator
+                both_ways = estimator.smoothing_filter() if self._config.passes == 2 else None
                 self._file.close(estimator.calibration, both_ways, estimator.clocks, exact=self.exact)
         finally:
             self._publisher.send(self._rig_state())

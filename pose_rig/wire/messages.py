@@ -225,7 +225,7 @@ class PersonBones(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         person: Identity.
-        bones_m: Bone lengths, m (`fusion.calibration.segments`).
+        bones_m: Bone lengths, m (`fusion.calibration.bundle.segments`).
     """
 
     person: Count
@@ -240,7 +240,7 @@ class RigState(Message, frozen=True, kw_only=True, eq=False):
         mode: How the cameras are calibrated.
         cameras: One entry per camera.
         note: Why the rig is not solved or its calibration is uncertain, and a remedy, for display; else empty.
-        bones_m: Bone lengths of the first person in a solved rig, m (`fusion.calibration.segments`); empty until then.
+        bones_m: Bone lengths of the first person in a solved rig, m, as in `PersonBones`; empty until then.
         people: Bone lengths of each person, the first person first; empty if there is only person 0.
     """
 

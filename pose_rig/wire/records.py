@@ -75,7 +75,7 @@ class Learned(Message, frozen=True, kw_only=True, eq=False):
     Attributes:
         work: Which computation; ``groups``: which detections are of one person before the rig is solved, and
             ``late-groups`` where cameras are late.
-        asked: How many of these had been started by then, from 1.
+        asked: How often its result had been asked for by then, this time included.
     """
 
     TOPIC: ClassVar[str] = "learned"

@@ -122,7 +122,7 @@ class TrackedPerson:
         self.seen_ns = self.well_seen_ns = t_ns
 
     def transform(self, config: Config, origin: Floats, scale: float) -> None:
-        """Continues in another frame of the solved rig; arguments as in `People.transform`."""
+        """Continues in another frame of the solved rig; arguments as in `Roster.transform`."""
         place = self.expected(self.seen_ns)
         self.tracker = PersonTracker(config)
         self._found = None if place is None else scale * (place - origin)
