@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 @asynccontextmanager

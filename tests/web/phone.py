@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from pose_rig.web.phone_messages import HEADER
-from tests.web.rig import Page, WebRig, opened
+from tests.web.rig import DEADLINE_S, Page, WebRig, opened
 
 
 def jpeg(level: int = 100, size: tuple[int, int] = (64, 48)) -> bytes:
@@ -72,7 +72,7 @@ async def phone(rig: WebRig, ahead_ms: float = 0.0) -> AsyncIterator[Phone]:
         yield one
 
 
-async def until_true(condition: Any, timeout_s: float = 10.0) -> None:
+async def until_true(condition: Any, timeout_s: float = DEADLINE_S) -> None:
     """Waits for a condition."""
     async with asyncio.timeout(timeout_s):
         while not condition():

@@ -26,7 +26,7 @@ from pose_rig.wire.tokens import Tokens
 from tests.ports import free_port
 from tests.web.https_client import https_client
 
-DEADLINE_S = 20.0
+DEADLINE_S = 90.0
 
 
 @dataclass

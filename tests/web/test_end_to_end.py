@@ -84,7 +84,7 @@ def test_a_page_sees_the_person_and_stops_the_run(tmp_path: Path) -> None:
             page = Page(await connected(session, addresses["buttons"]))
             await page.send(type="watch", cameras=True)
             assert (await page.until("hello"))["cameras"] == ["sim0", "sim1", "sim2"]
-            assert (await page.until("frame", lambda fields: bool(fields["tracking"])))["age_ms"] < 5000
+            assert (await page.until("frame", lambda fields: bool(fields["tracking"])))["age_ms"] < 60_000
             shown = await page.until("keypoints", lambda fields: bool(fields["raw"]) and bool(fields["refined"]))
             assert len(shown["raw"]) == len(shown["refined"]) == 17
             status = await page.until("status", lambda fields: len(fields["workers"]) >= 4)
@@ -95,7 +95,7 @@ def test_a_page_sees_the_person_and_stops_the_run(tmp_path: Path) -> None:
     with pose_rig(tmp_path, "--cams", "sim:3", "--view") as (process, addresses):
         assert addresses["buttons"].startswith("https://127.0.0.1:")
         run_async(check(addresses))
-        output = process.communicate(timeout=60)[0]
+        output = process.communicate(timeout=START_S)[0]
     assert process.returncode == 0, output
     assert "Stopped on the live page." in output
 

@@ -8,9 +8,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pose_rig.web.certificate import load_root, server_context
-from pose_rig.web.listener import SHUTDOWN_TIMEOUT_S, Listener, bound_sockets
+from pose_rig.web.listener import Listener, bound_sockets
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 class Echo(asyncio.Protocol):
@@ -33,7 +33,10 @@ class Echo(asyncio.Protocol):
 
 
 @pytest.mark.parametrize("waits", [False, True])
-def test_a_connection_that_is_dropped_as_its_handshake_ends_leaves_nothing_behind(tmp_path: Path, waits: bool) -> None:
+def test_a_connection_that_is_dropped_as_its_handshake_ends_leaves_nothing_behind(
+    tmp_path: Path, waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pose_rig.web.listener.SHUTDOWN_TIMEOUT_S", 10 * DEADLINE_S)
     root = load_root(tmp_path)
     trusting = ssl.create_default_context(cadata=root.certificate.public_bytes(Encoding.PEM).decode())
 
@@ -55,9 +58,7 @@ def test_a_connection_that_is_dropped_as_its_handshake_ends_leaves_nothing_behin
                 assert await reader.read(1) == b"x"
                 writer.close()
                 await writer.wait_closed()
-            started_s = asyncio.get_running_loop().time()
-            await listener.close()
-            assert asyncio.get_running_loop().time() - started_s < SHUTDOWN_TIMEOUT_S
+            await listener.close()  # does not wait until the end of the connection times out
             first.transport.abort()
         assert len(made) == 4
 

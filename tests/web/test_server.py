@@ -12,13 +12,13 @@ import pytest
 
 from pose_rig.web.certificate import load_root
 from pose_rig.wire.messages import RigState
-from tests.web.rig import WebRig, opened, run_async, running
+from tests.web.rig import DEADLINE_S, WebRig, opened, run_async, running
 
 
 async def get(rig: WebRig, url: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
     def ask() -> tuple[int, dict[str, str], bytes]:
         at = urlsplit(url)
-        with closing(HTTPSConnection(str(at.hostname), at.port, context=rig.tls(), timeout=10)) as connection:
+        with closing(HTTPSConnection(str(at.hostname), at.port, context=rig.tls(), timeout=DEADLINE_S)) as connection:
             connection.request(method, at.path)
             response = connection.getresponse()
             return response.status, dict(response.getheaders()), response.read()
@@ -71,7 +71,7 @@ def test_what_is_not_http_or_not_tls_is_counted(tmp_path: Path) -> None:
     with running(tmp_path) as rig:
         with socket.create_connection(("127.0.0.1", rig.job.port)) as plain:
             plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
-            plain.settimeout(10)
+            plain.settimeout(DEADLINE_S)
             assert b"200" not in plain.recv(100)
         with (
             socket.create_connection(("127.0.0.1", rig.job.port)) as plain,

@@ -1,9 +1,12 @@
 import asyncio
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from itertools import count
 from pathlib import Path
 
 import aiohttp
 import numpy as np
+from msgspec.structs import replace
 
 from pose_rig.capture.source import Detections
 from pose_rig.capture.thumbnails import ThumbnailSender
@@ -14,20 +17,29 @@ from tests.streaming.live import pose3d
 from tests.streaming.people import person
 from tests.web.https_client import https_client
 from tests.web.phone import until_true
-from tests.web.rig import WebRig, opened, run_async, running
+from tests.web.rig import DEADLINE_S, WebRig, opened, run_async, running
 
 
-async def publish(rig: WebRig, count: int = 40, people: int = 1) -> None:
-    """Publishes the reports and the poses of a rig."""
+@asynccontextmanager
+async def published(rig: WebRig, people: int = 1) -> AsyncIterator[None]:
+    """Publishes the reports and the poses of a rig meanwhile."""
+    publishing = asyncio.create_task(_publish(rig, people))
+    try:
+        yield
+    finally:
+        publishing.cancel()
+
+
+async def _publish(rig: WebRig, people: int) -> None:
     subject = person(1, seconds=3.0)
     camera = CameraState(
         name="cam0", focal_px=600.0, size_px=(640, 480), rotation=tuple(np.eye(3).ravel().tolist()), health=1.0
     )
-    for index in range(count):
+    for index in count():
         rig.fusion.send(RigState(t_ns=index, mode="settled", cameras=(camera,), note="Walk about."))
         rig.fusion.send(Health(worker="cam0", t_ns=index, state="running", rate_hz=30.0))
         for identity in range(people):
-            rig.fusion.send(pose3d(subject, index, person=identity))
+            rig.fusion.send(replace(pose3d(subject, index % len(subject.t_ns), person=identity), index=index))
             xy, inlier = np.full((17, 2), 100.0 * identity, np.float32), np.ones(17, np.float32)
             refined = Refined2D(camera="cam0", index=index, t_ns=index, xy=xy, inlier=inlier, person=identity)
             rig.fusion.send(refined)
@@ -45,17 +57,16 @@ def test_a_page_gets_the_state_of_the_rig_and_poses(tmp_path: Path) -> None:
                 False,
                 {},
             )
-            publishing = asyncio.create_task(publish(rig))
-            schema = await page.until("schema")
-            frame = await page.until("frame", lambda fields: fields["index"] > 5)
-            assert len(frame["joints"]) == len(schema["joints"])
-            assert len(frame["rotations"]) == len(schema["bones"])
-            state = await page.until("rig")
-            assert (state["mode"], state["cameras"][0]["rotation"][0]) == ("settled", 1.0)
-            status = await page.until("status", lambda fields: bool(fields["workers"]))
+            async with published(rig):
+                schema = await page.until("schema")
+                frame = await page.until("frame", lambda fields: fields["index"] > 5)
+                assert len(frame["joints"]) == len(schema["joints"])
+                assert len(frame["rotations"]) == len(schema["bones"])
+                state = await page.until("rig")
+                assert (state["mode"], state["cameras"][0]["rotation"][0]) == ("settled", 1.0)
+                status = await page.until("status", lambda fields: bool(fields["workers"]))
             assert status["sentence"] == "Walk about."
             assert status["workers"][0] == status["workers"][0] | {"worker": "cam0", "rate_hz": 30.0, "silent": False}
-            await publishing
             assert [fields["text"] for fields in page.texts if fields["type"] == "event"] == ["Mode settled."]
 
     with running(tmp_path) as rig:
@@ -67,13 +78,12 @@ def test_a_page_gets_every_person(tmp_path: Path) -> None:
         async with opened(rig, rig.job.tokens.watch) as page:
             assert (await page.until("hello"))["people"] == 2
             await page.send(type="watch", cameras=True)
-            publishing = asyncio.create_task(publish(rig, people=2))
-            frame = await page.until("frame", lambda fields: len(fields["people"]) == 2)
-            assert [one["person"] for one in frame["people"]] == [0, 1]
-            keypoints = await page.until("keypoints", lambda fields: len(fields["people"]) == 2)
-            assert [one["refined"][0][0] for one in keypoints["people"]] == [0.0, 100.0]
-            assert keypoints["refined"][0][0] == 0.0
-            await publishing
+            async with published(rig, people=2):
+                frame = await page.until("frame", lambda fields: len(fields["people"]) == 2)
+                assert [one["person"] for one in frame["people"]] == [0, 1]
+                keypoints = await page.until("keypoints", lambda fields: len(fields["people"]) == 2)
+                assert [one["refined"][0][0] for one in keypoints["people"]] == [0.0, 100.0]
+                assert keypoints["refined"][0][0] == 0.0
 
     with running(tmp_path, people=2) as rig:
         run_async(check(rig))
@@ -119,12 +129,12 @@ def test_too_many_pages_and_too_many_messages_are_refused(tmp_path: Path) -> Non
         ):
             rest = [await session.ws_connect(rig.url(path="socket")) for _ in range(MAX_WATCHERS - 1)]
             refused = await session.ws_connect(rig.url(path="socket"))
-            closing = await refused.receive(timeout=10)
+            closing = await refused.receive(timeout=DEADLINE_S)
             assert closing.type is aiohttp.WSMsgType.CLOSE
             assert closing.data == aiohttp.WSCloseCode.TRY_AGAIN_LATER
             for _ in range(200):
                 await chatty.send_str('{"type":"watch","cameras":false}')
-            while (message := await chatty.receive(timeout=10)).type is aiohttp.WSMsgType.TEXT:
+            while (message := await chatty.receive(timeout=DEADLINE_S)).type is aiohttp.WSMsgType.TEXT:
                 pass
             assert message.data == aiohttp.WSCloseCode.POLICY_VIOLATION
             for page in rest:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
 import cv2
@@ -27,6 +28,8 @@ SUBJECT = person(5, seconds=20.0)
 SIZE_PX, FOCAL_PX = (640, 480), 560.0
 NAMES = ("desk", "door", "phone1", "window")
 HZ = 60
+LIMIT_S = 60.0
+BUFFER_BYTES = 1 << 16  # of a connection, as of the real server: a page that is behind gets newer frames, not old ones
 BESIDE_M = np.array([0.9, 0.0, 0.0])
 # MediaPipe's landmarks that are joints of rig17
 LANDMARKS = {0: 9, 11: 11, 12: 14, 13: 12, 14: 15, 15: 13, 16: 16, 23: 4, 24: 1, 25: 5, 26: 2, 27: 6, 28: 3}
@@ -82,18 +85,23 @@ class PageServer:
         self.no_images: dict[str, str] = {}
         self.people = 1
         self.port = 0
-        self._sockets: set[web.WebSocketResponse] = set()
+        self._sockets: dict[web.WebSocketResponse, web.Request] = {}
         self._loop = asyncio.new_event_loop()
         self._cameras = [_camera(i) for i in range(len(NAMES))]
         self._started = threading.Event()
         self._stop: asyncio.Event | None = None
         self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._serve()))
         self._thread.start()
-        assert self._started.wait(10)
+        assert self._started.wait(LIMIT_S)
 
     def address(self, token: str) -> str:
         """Returns the address of a page."""
         return f"http://127.0.0.1:{self.port}/{token}/"
+
+    @property
+    def connections(self) -> int:
+        """How many pages are connected."""
+        return len(self._sockets)
 
     def say(self, message: dict[str, Any]) -> None:
         """Sends a message to all pages."""
@@ -102,16 +110,15 @@ class PageServer:
             for socket in list(self._sockets):
                 await socket.send_json(message)
 
-        asyncio.run_coroutine_threadsafe(send(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(send(), self._loop).result(LIMIT_S)
 
     def drop(self) -> None:
         """Cuts all connections."""
 
         async def cut() -> None:
-            for socket in list(self._sockets):
-                await socket.close()
+            self._cut()
 
-        asyncio.run_coroutine_threadsafe(cut(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(cut(), self._loop).result(LIMIT_S)
 
     def close(self) -> None:
         """Ends the server."""
@@ -133,9 +140,13 @@ class PageServer:
         self.port = runner.addresses[0][1]
         self._started.set()
         await self._stop.wait()
-        for socket in list(self._sockets):
-            await socket.close()
+        self._cut()
         await runner.cleanup()
+
+    def _cut(self) -> None:
+        for request in self._sockets.values():
+            if request.transport is not None:
+                request.transport.abort()
 
     async def _file(self, request: web.Request) -> web.Response:
         self.seen.paths.append(request.path)
@@ -152,7 +163,10 @@ class PageServer:
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(max_msg_size=1 << 23)
         await socket.prepare(request)
-        self._sockets.add(socket)
+        connection = socket.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(SOL_SOCKET, SO_SNDBUF, BUFFER_BYTES)
+        self._sockets[socket] = request
         token = request.match_info["token"]
         sender = asyncio.ensure_future(
             self._send_to_phone(socket) if token == "camera" else self._send(socket, token == "control")  # noqa: S105
@@ -166,7 +180,7 @@ class PageServer:
                     self.seen.frames.append((head, message.data[HEADER.size :]))
                     await socket.send_json({"type": "credit", "n": 1})
         finally:
-            self._sockets.discard(socket)
+            self._sockets.pop(socket)
             sender.cancel()
             with contextlib.suppress(asyncio.CancelledError, ConnectionError):
                 await sender
@@ -300,13 +314,14 @@ def page_server() -> Iterator[PageServer]:
 
 
 async def _ticks() -> AsyncIterator[int]:
-    """Yields 0, 1, …, `HZ` times a second."""
+    """Yields 0, 1, …, `HZ` times a second; on a busy machine more slowly, without catching up."""
     loop = asyncio.get_running_loop()
-    start, i = loop.time(), 0
+    due, i = loop.time(), 0
     while True:
         yield i
         i += 1
-        await asyncio.sleep(max(0.0, start + i / HZ - loop.time()))
+        due = max(due + 1 / HZ, loop.time())
+        await asyncio.sleep(due - loop.time())
 
 
 def _camera(i: int) -> tuple[Any, Any]:

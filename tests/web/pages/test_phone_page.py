@@ -17,6 +17,8 @@ def page(tab: Tab, rig: PageServer) -> None:
     tab.resize(390, 844)
     tab.open(rig.address("camera"))
     tab.wait("document.readyState === 'complete' && document.body.className === 'phone'")
+    until(lambda: rig.connections == 0)  # the page before may still have sent something
+    tab.complaints.clear()
     rig.seen.frames.clear()
     rig.seen.messages.clear()
 
@@ -37,7 +39,7 @@ def test_it_sends_jpegs_with_their_capture_times(tab: Tab, rig: PageServer) -> N
     assert (set(kinds), set(rotations)) == ({JPEG}, {0})
     assert list(indices) == list(range(len(indices)))
     assert all(np.diff(times) > 0)
-    assert 0 <= tab.run("performance.now()") - times[-1] < 5000
+    assert 0 < times[0] < times[-1] <= tab.run("performance.now()")
     image = cv2.imdecode(np.frombuffer(rig.seen.frames[0][1], np.uint8), cv2.IMREAD_COLOR)
     assert image is not None
     assert image.shape == (heights[0], widths[0], 3)
@@ -56,7 +58,8 @@ def test_its_clock_is_compared_and_its_state_reported(tab: Tab, rig: PageServer)
     start(tab)
     until(lambda: sum(message["type"] == "clock-result" for message in rig.seen.messages) >= 5)
     results = [message for message in rig.seen.messages if message["type"] == "clock-result"]
-    assert all(0 <= result["received"] - result["sent"] < 5000 for result in results)
+    now_ms = tab.run("performance.now()")
+    assert all(0 < result["sent"] <= result["received"] <= now_ms for result in results)
     until(lambda: any(message["type"] == "status" for message in rig.seen.messages))
     status = next(message for message in rig.seen.messages if message["type"] == "status")
     assert status.keys() == {"type", "battery", "charging", "fps", "hidden"}
@@ -84,16 +87,17 @@ def test_h264_begins_with_a_key_frame(tab: Tab, rig: PageServer) -> None:
     head, payload = rig.seen.frames[0]
     assert head[0] == KEY
     assert payload[:4] == b"\x00\x00\x00\x01"
-    assert {head[0] for head, _ in rig.seen.frames[1:]} == {KEY + 1}
+    assert [head[0] for head, _ in rig.seen.frames[1:3]] == [KEY + 1, KEY + 1]
+    before = len(rig.seen.frames)
     rig.say({"type": "key"})
-    until(lambda: [head[0] for head, _ in rig.seen.frames].count(KEY) == 2)
+    until(lambda: KEY in [head[0] for head, _ in rig.seen.frames[before:]])
 
 
 def test_a_lost_connection_comes_back_by_itself_with_the_same_id(tab: Tab, rig: PageServer) -> None:
     start(tab)
     until(lambda: len(rig.seen.frames) >= 2)
     rig.drop()
-    until(lambda: sum(message["type"] == "hello" for message in rig.seen.messages) == 2)
+    until(lambda: sum(message["type"] == "hello" for message in rig.seen.messages) >= 2)
     rig.seen.frames.clear()
     until(lambda: len(rig.seen.frames) >= 2)
     assert len({message["id"] for message in rig.seen.messages if message["type"] == "hello"}) == 1
@@ -134,6 +138,8 @@ def test_a_camera_that_does_not_open_is_explained(tab: Tab, name: str, title: st
 def test_an_address_without_tls_is_explained(tab: Tab, rig: PageServer) -> None:
     script = "Object.defineProperty(window, 'isSecureContext', {value: false})"
     added = tab.call("Page.addScriptToEvaluateOnNewDocument", source=script)
-    tab.open(rig.address("camera"))
-    shown(tab, "problem-title", "needs https")
-    tab.call("Page.removeScriptToEvaluateOnNewDocument", identifier=added["identifier"])
+    try:
+        tab.open(rig.address("camera"))
+        shown(tab, "problem-title", "needs https")
+    finally:
+        tab.call("Page.removeScriptToEvaluateOnNewDocument", identifier=added["identifier"])
