@@ -55,4 +55,5 @@ class UnmirroredSource:
             return None
         xy, score = detections.xy[:, self._columns].copy(), detections.score[:, self._columns]
         xy[..., 0] = np.where(score > 0, width_px - xy[..., 0], 0)
-        return Detections(xy, score)
+        depth = detections.depth[:, self._columns] if detections.depth.size else detections.depth
+        return Detections(xy, score, depth)

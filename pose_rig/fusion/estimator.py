@@ -1,4 +1,4 @@
-"""Detections of many views at one time → one pose. No clocks, no sockets: live runs, files and tests use it alike.
+"""Detections of many views at one time → the poses of all people. Live runs, files and tests use it alike.
 
 Axes: V views.
 """

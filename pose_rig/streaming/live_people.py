@@ -7,11 +7,10 @@ from typing import Literal
 from pose_rig.streaming.live_pose import LivePose
 from pose_rig.streaming.live_retargeter import LiveRetargeter
 from pose_rig.wire.messages import Pose3D
+from pose_rig.wire.tracked_people import FIRST, MAX_STEPS_MISSED
 
-FIRST = 0  # identity of the first person
 MAX_KEPT = 24  # people who are kept for their return; each measures its bones again after that
 GONE = -9  # index of a person who is not present
-MAX_STEPS_MISSED = 1  # of a present person: the poses of a time step arrive one after the other
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from statistics import median
 
-from pose_rig.streaming.live_people import FIRST, LivePeople
+from pose_rig.streaming.live_people import LivePeople
 from pose_rig.streaming.live_pose import LivePose
 from pose_rig.streaming.outputs import Output, open_outputs, targeted_people
 from pose_rig.streaming.send_timer import SendTimer
@@ -16,6 +16,7 @@ from pose_rig.wire.jobs import Stop, StreamJob
 from pose_rig.wire.messages import Message, Pose3D, Refined2D, RigState, Streams
 from pose_rig.wire.meter import Meter
 from pose_rig.wire.services import REFINED_STALE_S, STREAMS, STREAMS_REPORT_S
+from pose_rig.wire.tracked_people import FIRST
 
 MAX_WAIT_MS = 50  # between checks of the stop flag
 LINGER_MS = 200  # for the last report to be sent

@@ -41,7 +41,12 @@ def test_keypoints_of_mirrored_images_swap_sides(tmp_path: Path) -> None:
     score = np.linspace(0.3, 0.9, 34).reshape(1, 2, 17)
     score[0, 0, 3] = 0.0
     path = write_keypoints(
-        tmp_path / "a.npz", xy=xy, score=score, t_ns=np.array([[0, 1000]]), size_px=np.array([[100, 80]])
+        tmp_path / "a.npz",
+        xy=xy,
+        score=score,
+        t_ns=np.array([[0, 1000]]),
+        size_px=np.array([[100, 80]]),
+        depth=np.arange(34.0).reshape(1, 2, 17),
     )
     plain, turned = (
         first(open_source(CameraConfig(source=str(path), mirror=mirror), "all", int)).detections
@@ -52,6 +57,7 @@ def test_keypoints_of_mirrored_images_swap_sides(tmp_path: Path) -> None:
     for k, name in enumerate(SCHEMAS["coco17"]):
         other = SCHEMAS["coco17"].index(name.replace("left", "#").replace("right", "left").replace("#", "right"))
         assert turned.score[0, k] == plain.score[0, other]
+        assert turned.depth[0, k] == plain.depth[0, other]
         if plain.score[0, other] > 0:
             assert turned.xy[0, k].tolist() == [100 - plain.xy[0, other, 0], 40.0], name
         else:

@@ -13,7 +13,7 @@ from pose_rig.arrays import Floats
 from pose_rig.humanoid.bones import BONES, PARENTS, Motion, forward_kinematics
 from pose_rig.session.formats.bone_names import CONVENTIONS, NAMES, BoneNaming
 from pose_rig.session.formats.bvh import write_bvh
-from pose_rig.session.formats.gltf import write_gltf
+from pose_rig.session.formats.gltf import MovingPerson, write_people_gltf
 from tests.foreign.conftest import Judge
 from tests.session.formats.test_gltf import two_people
 from tests.session.motions import motion, walk
@@ -106,7 +106,7 @@ def test_short_and_gappy_takes(tmp_path: Path, judge: Judge, moved: Motion, suff
     if suffix == "bvh":
         write_bvh(path, moved, rate_hz=RATE_HZ, scale=1.0)
     else:
-        write_gltf(path, moved, height_m=1.75, height_assumed=False)
+        write_people_gltf(path, [MovingPerson(moved, 1.75, False)])
     said = judge("read_in_blender.py", path, tmp_path / "a.npz", RATE_HZ, numbered(frames, first))
     assert np.linalg.norm(heads(tmp_path / "a.npz", said, VRM) - in_blender(moved, frames), axis=-1).max() < CLOSE_M
 
@@ -117,7 +117,7 @@ def test_a_take_of_five_minutes(tmp_path: Path, judge: Judge, suffix: str) -> No
     if suffix == "bvh":
         write_bvh(path, moved, rate_hz=RATE_HZ, scale=1.0)
     else:
-        write_gltf(path, moved, height_m=1.75, height_assumed=False)
+        write_people_gltf(path, [MovingPerson(moved, 1.75, False)])
     first = 1 if suffix == "bvh" else 0
     said = judge("read_in_blender.py", path, tmp_path / "a.npz", RATE_HZ, numbered(frames, first))
     assert np.ptp(said["frames"]) == pytest.approx(300 * RATE_HZ - 1, abs=0.01)
@@ -129,7 +129,7 @@ def test_a_take_of_five_minutes(tmp_path: Path, judge: Judge, suffix: str) -> No
 @pytest.mark.parametrize("names", CONVENTIONS)
 def test_gltf(tmp_path: Path, judge: Judge, names: BoneNaming, suffix: str) -> None:
     path, moved, frames = tmp_path / f"a.{suffix}", made(120), np.arange(120)
-    write_gltf(path, moved, height_m=1.75, height_assumed=False, names=names)
+    write_people_gltf(path, [MovingPerson(moved, 1.75, False)], names=names)
     said = judge("read_in_blender.py", path, tmp_path / "a.npz", RATE_HZ, numbered(frames, 0))
     assert said["frames"] == pytest.approx([0, 119], abs=1e-3)
     expected = in_blender(moved, frames)
@@ -144,7 +144,7 @@ def test_what_the_page_says_moves_a_character(tmp_path: Path, judge: Judge) -> N
     """The character has other axes in its bones, and is turned and scaled as an object."""
     solved, rate_hz, _ = walk()
     write_bvh(tmp_path / "walk.bvh", solved, rate_hz=rate_hz)
-    write_gltf(tmp_path / "character.glb", solved, height_m=1.7, height_assumed=True)
+    write_people_gltf(tmp_path / "character.glb", [MovingPerson(solved, 1.7, True)])
     page = (Path(__file__).parents[2] / "docs" / "blender.md").read_text("utf-8")
     importing, retargeting = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (tmp_path / "import.py").write_text(importing.replace("takes/walk.bvh", str(tmp_path / "walk.bvh")), "utf-8")

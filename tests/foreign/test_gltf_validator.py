@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pose_rig.session.formats.bone_names import CONVENTIONS, BoneNaming
-from pose_rig.session.formats.gltf import write_gltf
+from pose_rig.session.formats.gltf import MovingPerson, write_people_gltf
 from tests.session.formats.test_gltf import two_people
 from tests.session.motions import motion
 
@@ -34,7 +34,7 @@ def node() -> str:
 @pytest.mark.parametrize("names", CONVENTIONS)
 def test_it_has_nothing_to_say(tmp_path: Path, node: str, names: BoneNaming, suffix: str, count: int) -> None:
     path = tmp_path / f"walk.{suffix}"
-    write_gltf(path, motion(np.random.default_rng(7), count), height_m=1.75, height_assumed=True, names=names)
+    write_people_gltf(path, [MovingPerson(motion(np.random.default_rng(7), count), 1.75, True)], names=names)
     script = Path(__file__).with_name("validate_gltf.js")
     done = subprocess.run([node, str(script), str(path)], capture_output=True, text=True, check=True)
     report = json.loads(done.stdout)
@@ -47,7 +47,7 @@ def test_it_would_find_fault(tmp_path: Path, node: str) -> None:
     path = tmp_path / "walk.gltf"
     moved = motion(np.random.default_rng(7), 3)
     moved.t_ns[2] = moved.t_ns[1]
-    write_gltf(path, moved, height_m=1.75, height_assumed=True)
+    write_people_gltf(path, [MovingPerson(moved, 1.75, True)])
     script = Path(__file__).with_name("validate_gltf.js")
     done = subprocess.run([node, str(script), str(path)], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["issues"]["numErrors"] > 0

@@ -50,19 +50,6 @@ class MovingPerson:
         return {"height_m": self.height_m, "height_assumed": self.height_assumed}
 
 
-def write_gltf(
-    path: Path,
-    motion: Motion,
-    *,
-    height_m: float,
-    height_assumed: bool,
-    names: BoneNaming = "vrm",
-    title: str = "pose-rig",
-) -> None:
-    """Writes the motion of one person as glTF; arguments and errors as `write_people_gltf`."""
-    write_people_gltf(path, [MovingPerson(motion, height_m, height_assumed)], names=names, title=title)
-
-
 def write_people_gltf(
     path: Path, people: Sequence[MovingPerson], *, names: BoneNaming = "vrm", title: str = "pose-rig"
 ) -> None:

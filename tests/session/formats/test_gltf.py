@@ -11,7 +11,7 @@ from pose_rig.arrays import Floats
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.humanoid.bones import BONES, Motion, forward_kinematics, multiply, rotate
 from pose_rig.session.formats.bone_names import CONVENTIONS, NAMES, BoneNaming
-from pose_rig.session.formats.gltf import MovingPerson, write_gltf, write_people_gltf
+from pose_rig.session.formats.gltf import MovingPerson, write_people_gltf
 from tests.session.motions import motion
 
 WIDTH = {"SCALAR": 1, "VEC3": 3, "VEC4": 4, "MAT4": 16}
@@ -70,7 +70,7 @@ def places(document: pygltflib.GLTF2, count: int) -> dict[str, Floats]:
 @pytest.mark.parametrize("names", CONVENTIONS)
 def test_every_joint_is_where_it_was(tmp_path: Path, names: BoneNaming, suffix: str) -> None:
     moved, path = made(90), tmp_path / f"walk{suffix}"
-    write_gltf(path, moved, height_m=1.8, height_assumed=False, names=names)
+    write_people_gltf(path, [MovingPerson(moved, 1.8, False)], names=names)
     found = places(pygltflib.GLTF2().load(str(path)), 90)
     expected, _ = forward_kinematics(moved.rest, moved.root, moved.rotation)
     for index, bone in enumerate(BONES):
@@ -80,7 +80,7 @@ def test_every_joint_is_where_it_was(tmp_path: Path, names: BoneNaming, suffix: 
 def test_uneven_timestamps_are_kept(tmp_path: Path) -> None:
     moved = made(4)
     moved.t_ns[:] = moved.t_ns[0] + np.array([0, 16_000_000, 900_000_000, 3_600_000_000_000])
-    write_gltf(tmp_path / "walk.glb", moved, height_m=1.8, height_assumed=False)
+    write_people_gltf(tmp_path / "walk.glb", [MovingPerson(moved, 1.8, False)])
     document = pygltflib.GLTF2().load(str(tmp_path / "walk.glb"))
     times = {sampler.input for sampler in document.animations[0].samplers}
     assert len(times) == 1
@@ -90,7 +90,7 @@ def test_uneven_timestamps_are_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("assumed", [True, False])
 def test_the_file_states_the_origin_of_the_scale(tmp_path: Path, assumed: bool) -> None:
-    write_gltf(tmp_path / "walk.glb", made(1), height_m=1.7, height_assumed=assumed, title="walk")
+    write_people_gltf(tmp_path / "walk.glb", [MovingPerson(made(1), 1.7, assumed)], title="walk")
     document = pygltflib.GLTF2().load(str(tmp_path / "walk.glb"))
     assert document.asset.extras == {"unit": "m", "height_m": 1.7, "height_assumed": assumed}
     assert document.asset.generator.startswith("pose-rig ")
@@ -98,7 +98,7 @@ def test_the_file_states_the_origin_of_the_scale(tmp_path: Path, assumed: bool) 
 
 
 def test_the_figure_surrounds_the_bones_and_follows_them(tmp_path: Path) -> None:
-    write_gltf(tmp_path / "walk.glb", made(1), height_m=1.7, height_assumed=True)
+    write_people_gltf(tmp_path / "walk.glb", [MovingPerson(made(1), 1.7, True)])
     document = pygltflib.GLTF2().load(str(tmp_path / "walk.glb"))
     (primitive,) = document.meshes[0].primitives
     assert document.accessors[primitive.attributes.POSITION].min
@@ -118,12 +118,12 @@ def test_the_figure_surrounds_the_bones_and_follows_them(tmp_path: Path) -> None
 
 def test_another_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"walk.fbx has no suffix of a glTF file. Use .glb or .gltf."):
-        write_gltf(tmp_path / "walk.fbx", made(1), height_m=1.7, height_assumed=True)
+        write_people_gltf(tmp_path / "walk.fbx", [MovingPerson(made(1), 1.7, True)])
 
 
 def test_an_empty_motion_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(PoseRigError, match=r"no motion to write to .*Choose a part with a person."):
-        write_gltf(tmp_path / "walk.glb", made(0), height_m=1.7, height_assumed=True)
+        write_people_gltf(tmp_path / "walk.glb", [MovingPerson(made(0), 1.7, True)])
     assert list(tmp_path.iterdir()) == []
 
 
