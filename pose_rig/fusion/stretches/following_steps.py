@@ -15,11 +15,13 @@ from pose_rig.fusion.late_cameras import CompleteSamples
 from pose_rig.fusion.recorded_clock import RecordedClock
 from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.stretches.process import StretchProcess
-from pose_rig.fusion.stretches.stretches import MIN_STEPS, SampledStep, Smoothing, estimate_alone
+from pose_rig.fusion.stretches.stretches import SampledStep, Smoothing, estimate_alone
 from pose_rig.fusion.stretches.team import Team
 from pose_rig.fusion.time_steps import Failures, TimeStep, due_times
 from pose_rig.graph import Engine
 from pose_rig.wire.jobs import Stop
+
+MIN_STEPS = 20  # of a stretch: recorded cameras are not placed again, and at first they change often
 
 
 class FollowingSteps:

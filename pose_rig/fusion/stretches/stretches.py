@@ -30,8 +30,9 @@ from pose_rig.fusion.time_steps import Failures, TimeStep, estimate_pose, pose_c
 WARM_UP_NS = 400_000_000  # of which nothing is used
 MAX_SEAM_M = 1e-4  # between the poses of two stretches for the same time step
 MAX_SEAM_MEMORY = 0.05  # likewise, of what they remember of the cameras
-STRETCHES = 16  # side by side: the graph takes a fifth of the time that it takes alone, with 32 a sixth
-MIN_STEPS = 60  # of a stretch, if not given otherwise
+STRETCHES = 16  # side by side at most: the graph takes a fifth of the time that it takes alone, with 32 a sixth
+COMMON_STEPS = 1.7  # to compute one step of every stretch takes as long as so many steps, and one more for each stretch
+MIN_STEPS = 60  # of a stretch, if not given otherwise: when a moved camera is placed again depends on more than poses
 MAX_STEPS = 180  # of a stretch; what is fused at once is kept in memory
 
 
@@ -146,7 +147,7 @@ class Stretches:
             steps: In order of time.
             warm_up: How many of them come before what is wanted; 0 = they follow on those fused last, or are the first.
         """
-        bounds = _bounds(len(steps) - warm_up, self._min_steps) + warm_up
+        bounds = stretch_bounds(steps[warm_up:], self._min_steps, warmed_up=warm_up > 0) + warm_up
         if self._last is not None:
             self._open = self._last.estimator.with_fixed_cameras  # one may have been placed again
         first = self._last if self._last is not None and not warm_up else _Stretch(self._open, 0, 0)
@@ -195,10 +196,25 @@ class Stretches:
         return [(last if index < last.next else stretch).fused[index] for index in range(start, len(steps))]
 
 
-def _bounds(count: int, min_steps: int) -> NDArray[np.int64]:
-    """Returns where stretches begin, and where the last one ends."""
-    stretches = int(np.clip(count // min_steps, 1, STRETCHES))
-    return np.linspace(0, count, stretches + 1).round().astype(np.int64)
+def stretch_bounds(steps: Sequence[SampledStep], min_steps: int, *, warmed_up: bool) -> NDArray[np.int64]:
+    """Returns where stretches begin, and where the last one ends, so that they take the least time together.
+
+    More of them share what they have in common, but each has a warm-up. The first one is longer by as much, unless it
+    is ``warmed_up`` before.
+    """
+    warm_up = usual_warm_up(steps)
+    first = 0 if warmed_up else warm_up
+    count = len(steps) - first
+    best = round(np.sqrt(COMMON_STEPS * count / max(warm_up, 1)))
+    stretches = max(1, min(best, count // min_steps, STRETCHES))
+    inner = first + np.linspace(0, count, stretches + 1)[1:]
+    return np.concatenate([[0], inner]).round().astype(np.int64)
+
+
+def usual_warm_up(steps: Sequence[SampledStep]) -> int:
+    """Returns how many steps a warm-up has."""
+    middle = len(steps) // 2
+    return middle - warm_up_start(steps, middle) if middle else 0
 
 
 def warm_up_start(steps: Sequence[SampledStep], start: int) -> int:

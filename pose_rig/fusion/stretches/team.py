@@ -22,14 +22,14 @@ from pose_rig.fusion.stretches.stretches import (
     SampledStep,
     Stretches,
     same_pose,
+    usual_warm_up,
     warm_up_start,
 )
 from pose_rig.graph import Engine
 
 STEPS_AT_ONCE = STRETCHES * MAX_STEPS  # of each process
-MIN_SHARE_STRETCHES = 4  # of a process
-MIN_SHARE = MIN_SHARE_STRETCHES * MIN_STEPS
-MIN_STEPS_FOR_PROCESSES = 2 * MIN_SHARE  # of a recording: a process takes two seconds to start
+MIN_SHARE = 240  # of the steps of a recording, for each process: one takes two seconds to start
+MIN_STEPS_FOR_PROCESSES = 2 * MIN_SHARE
 MAX_PROCESSES = 8
 PROCESS_ERRORS = (EOFError, OSError, pickle.UnpicklingError)
 EXITED = ("A process that computes poses has exited.", "Run again, or with --exact in one process.")
@@ -122,7 +122,7 @@ class Team:
         min_steps: int = MIN_STEPS,
         person: PersonTracker | None = None,
     ) -> None:
-        self._stopped, self._min_share = stopped, MIN_SHARE_STRETCHES * min_steps
+        self._stopped, self._min_steps = stopped, min_steps
         for process in processes:
             process.use(cameras, min_steps)
         here = _Here(Stretches(partial(Estimator.for_cameras, cameras, engine), stopped, min_steps, person))
@@ -157,10 +157,9 @@ class Team:
             raise PoseRigError(*EXITED) from error
 
     def _fuse(self, steps: Sequence[SampledStep]) -> list[FusedStep]:
-        count = int(np.clip(len(steps) // self._min_share, 1, len(self._members)))
-        bounds = np.linspace(0, len(steps), count + 1).round().astype(int).tolist()
+        bounds = _shares(steps, self._min_steps, len(self._members))
         starts = [0, *(warm_up_start(steps, start) for start in bounds[1:-1])]
-        members = self._members[:count]
+        members = self._members[: len(starts)]
         for member, first, start, end in zip(members, starts, bounds[:-1], bounds[1:], strict=True):
             member.begin(steps[first:end], start - first)
         results: dict[int, list[FusedStep]] = {}
@@ -178,6 +177,14 @@ class Team:
             fused = [*fused, *continued, *own[len(continued) :]]
         self._members = [last, *(member for member in self._members if member is not last)]
         return fused
+
+
+def _shares(steps: Sequence[SampledStep], min_steps: int, members: int) -> list[int]:
+    """Returns where the shares of members begin, and where the last one ends: each but the first has a warm-up, too."""
+    first = usual_warm_up(steps)
+    count = len(steps) - first
+    inner = first + np.linspace(0, count, int(np.clip(count // min_steps, 1, members)) + 1)[1:]
+    return [0, *inner.round().astype(int).tolist()]
 
 
 def cores() -> int:

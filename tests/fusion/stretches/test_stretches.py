@@ -10,7 +10,16 @@ from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.stretches.stretches import MIN_STEPS, SampledStep, Smoothing, Stretches
+from pose_rig.fusion.stretches.stretches import (
+    MAX_STEPS,
+    MIN_STEPS,
+    STRETCHES,
+    SampledStep,
+    Smoothing,
+    Stretches,
+    stretch_bounds,
+    usual_warm_up,
+)
 from pose_rig.graph import Engine, GraphInput, GraphOutput
 from pose_rig.simulation.noise import detect
 from pose_rig.skeleton import JOINT_SET
@@ -19,7 +28,8 @@ from tests.fusion.simulated import LENGTH_M, calibration, images, stroll
 from tests.fusion.test_real_footage import TAKE
 
 VIEWS, FPS = 3, 30.0
-COUNT = 2 * MIN_STEPS + 40
+COUNT = 160
+MOVED, EXCLUDED = 20, 60  # time steps
 SAME_M, MOST_M = 5e-4, 3e-3
 CAMERAS = calibration(VIEWS)
 
@@ -84,13 +94,13 @@ def test_stretches_are_those_of_one_estimator(engine: Engine) -> None:
 
 def test_a_camera_that_was_moved_is_left_out_in_later_stretches_too(engine: Engine) -> None:
     xy_px, score = walk(1)
-    xy_px[2, MIN_STEPS // 3 :] += np.array([150.0, -80.0])
+    xy_px[2, MOVED:] += np.array([150.0, -80.0])
     steps, make = steps_of(xy_px, score), estimators(engine)
     found = fused(Stretches(make), steps, Smoothing(make().smoothing_filter()))
     wanted = in_order(make(), steps)
-    assert np.isnan(wanted[MIN_STEPS].inlier[2]).all()  # it is excluded by then
+    assert np.isnan(wanted[EXCLUDED].inlier[2]).all()  # it is excluded by then
     assert [np.isnan(pose.inlier).tolist() for pose in found] == [np.isnan(pose.inlier).tolist() for pose in wanted]
-    placed = next(i for i, pose in enumerate(wanted) if i > MIN_STEPS and not np.isnan(pose.inlier[2]).any())
+    placed = next(i for i, pose in enumerate(wanted) if i > EXCLUDED and not np.isnan(pose.inlier[2]).any())
     assert_same(found[:placed], wanted[:placed])  # the place that resection then gives it depends on the last bits
 
 
@@ -112,6 +122,35 @@ def test_a_person_whom_one_camera_sees_where_stretches_meet(engine: Engine) -> N
     steps, make = steps_of(xy_px, score), estimators(engine)
     found = fused(Stretches(make), steps, Smoothing(make().smoothing_filter()))
     assert_same(found, in_order(make(), steps))
+
+
+def steps_at(fps: float, count: int) -> list[SampledStep]:
+    return [SampledStep(round(1e9 * t / fps), (), 0, learns=True) for t in range(count)]
+
+
+def test_stretches_take_equally_long_and_grow_with_the_recording() -> None:
+    warm_up = usual_warm_up(steps_at(60, 100))
+    assert warm_up == 24
+    numbers = []
+    for count in (200, 400, 1600, STRETCHES * MAX_STEPS):
+        bounds = stretch_bounds(steps_at(60, count), MIN_STEPS, warmed_up=False)
+        lengths = np.diff(bounds)
+        assert (bounds[0], bounds[-1]) == (0, count)
+        assert np.abs(lengths - [warm_up, *[0] * (len(lengths) - 1)] - lengths[-1]).max() <= 1
+        assert lengths[-1] >= MIN_STEPS
+        numbers.append(len(lengths))
+    assert 1 < numbers[0] < numbers[1] < numbers[2] <= numbers[3] <= STRETCHES
+    warm = np.diff(stretch_bounds(steps_at(60, 400), MIN_STEPS, warmed_up=True))
+    assert np.ptp(warm) <= 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, MIN_STEPS, 2 * MIN_STEPS])
+@pytest.mark.parametrize("fps", [0.5, 15, 60, 240])
+@pytest.mark.parametrize("warmed_up", [False, True])
+def test_a_short_recording_has_bounds_too(count: int, fps: float, warmed_up: bool) -> None:
+    bounds = stretch_bounds(steps_at(fps, count), MIN_STEPS, warmed_up=warmed_up)
+    assert (bounds[0], bounds[-1]) == (0, count)
+    assert (np.diff(bounds) > 0).all() or count == 0
 
 
 def test_few_steps_and_none(engine: Engine) -> None:
@@ -142,8 +181,8 @@ def test_a_step_that_fails_does_not_spoil_those_computed_with_it(engine: Engine)
             runs.append(float(given.ray_xy[0, 5, 0]))
             return self._engine.run(given)
 
-    in_order(estimators(Listening(engine, 0.0))(), steps[: MIN_STEPS + 8])
-    bad = MIN_STEPS + 7
+    in_order(estimators(Listening(engine, 0.0))(), steps[: EXCLUDED + 8])
+    bad = EXCLUDED + 7
     found = Stretches(estimators(Failing(engine, runs[-1]))).fuse(steps)
     assert found[bad].pose is None
     assert "diverged" in found[bad].failure
