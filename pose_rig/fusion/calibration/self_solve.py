@@ -163,14 +163,20 @@ def _adjusted_with_ties(
         released, released_cost = adjust(tied_state, tracks, priors)
         without_ties = camera_covariance(tied_state, tracks, priors)
         if are_tied(tied_cost - min(cost, released_cost), without_ties, priors, candidates):
+            if len(start.length) > 1:
+                return _adjusted_tied(tied_state, tracks, together)
             return tied_state, camera_covariance(tied_state, tracks, together)
         if released_cost < cost:
             state, covariance = released, camera_covariance(released, tracks, priors)
-    if tied.any():
-        priors = replace(priors, same_model=tied)
-        state, _ = adjust(state, tracks, priors)
-        covariance = camera_covariance(state, tracks, priors)
-    return state, covariance
+    return _adjusted_tied(state, tracks, replace(priors, same_model=tied)) if tied.any() else (state, covariance)
+
+
+def _adjusted_tied(state: BundleState, tracks: Tracks, priors: Priors) -> tuple[BundleState, Floats]:
+    """Returns the state adjusted with the cameras tied that are of one model, and its covariance."""
+    if len(state.length) > 1:
+        priors = priors.of_models()
+    state, _ = adjust(state, tracks, priors)
+    return state, camera_covariance(state, tracks, priors)
 
 
 def _solved(

@@ -4,7 +4,7 @@ Axes: V views, H people, C parameters per camera.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,14 @@ class Priors:
     gauge_view: int
     principal_point_sd: Floats
     bias_sd: float = DIRECTION_BIAS_SD
+
+    def of_models(self) -> "Priors":
+        """Returns priors of camera models: those of a lens count once for all cameras that share it, not once for each.
+
+        People with five equal cameras have not chosen usual lenses five times.
+        """
+        cameras = np.sqrt(1.0 + self.same_model.sum(1))
+        return replace(self, log_focal_scale_sd=cameras * self.log_focal_scale_sd, k1_sd=cameras * self.k1_sd)
 
 
 def prior_cost(state: BundleState, priors: Priors) -> float:

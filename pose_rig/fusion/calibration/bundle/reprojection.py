@@ -73,9 +73,14 @@ def residuals(state: BundleState, tracks: Tracks) -> tuple[Floats, Floats, Float
 
 def reprojection_cost(state: BundleState, tracks: Tracks) -> float:
     """Returns the sum of squared residuals in sd under the Geman–McClure loss."""
+    return float(detection_costs(state, tracks).sum())
+
+
+def detection_costs(state: BundleState, tracks: Tracks) -> Floats:
+    """Returns (N,V,P) squared residuals in sd under the Geman–McClure loss."""
     *_, square = residuals(state, tracks)
     c2 = OUTLIER_SD**2
-    return float((tracks.weight * c2 * square / (c2 + square)).sum())
+    return np.asarray(tracks.weight * c2 * square / (c2 + square))
 
 
 def robust_weight(tracks: Tracks, local: Floats, square: Floats) -> Floats:

@@ -89,6 +89,11 @@ def segment_residuals(points: Floats, length: Floats) -> tuple[Floats, Floats, F
 
 def segment_cost(points: Floats, length: Floats) -> float:
     """Returns the sum of squared residuals of `segment_residuals` in sd under the Geman–McClure loss."""
+    return float(segment_costs(points, length).sum())
+
+
+def segment_costs(points: Floats, length: Floats) -> Floats:
+    """Returns (N,S) squared residuals of `segment_residuals` in sd under the Geman–McClure loss."""
     norm = np.linalg.norm(SEGMENTS @ points, axis=-1)
     square = ((norm - length[..., LENGTH_INDEX]) / SEGMENT_SD_M) ** 2
-    return float((ROBUST_SCALE_SD**2 * square / (ROBUST_SCALE_SD**2 + square)).sum())
+    return np.asarray(ROBUST_SCALE_SD**2 * square / (ROBUST_SCALE_SD**2 + square))

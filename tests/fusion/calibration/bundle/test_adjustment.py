@@ -7,10 +7,11 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.body_scale import EARS_TO_ANKLES
+from pose_rig.fusion.calibration.bundle import adjustment
 from pose_rig.fusion.calibration.bundle.adjustment import adjust, linearise, robust_cost
 from pose_rig.fusion.calibration.bundle.covariance import camera_covariance
 from pose_rig.fusion.calibration.bundle.direction_bias import B
-from pose_rig.fusion.calibration.bundle.priors import Priors
+from pose_rig.fusion.calibration.bundle.priors import Priors, prior_cost
 from pose_rig.fusion.calibration.bundle.reprojection import FRAMES_PER_INDEPENDENT, Tracks, residuals
 from pose_rig.fusion.calibration.bundle.segments import (
     LENGTH_INDEX,
@@ -236,6 +237,49 @@ def test_cameras_of_one_model_share_the_focal_length() -> None:
     tied, _ = adjust(state, tracks, replace(priors, same_model=~np.eye(3, dtype=bool)))
     assert np.ptp(tied.log_focal_scale) < 0.5 * np.ptp(apart.log_focal_scale)
     assert np.ptp(tied.log_focal_scale) < 0.015
+
+
+def test_what_is_usual_of_a_lens_counts_once_for_all_cameras_of_a_model() -> None:
+    _, _, priors = truth(acrobat(4), calibration(4))
+    tied = np.zeros((4, 4), bool)
+    tied[np.ix_([0, 2, 3], [0, 2, 3])] = True
+    model = replace(priors, same_model=tied & ~np.eye(4, dtype=bool)).of_models()
+    root = np.sqrt([3.0, 1.0, 3.0, 3.0])
+    np.testing.assert_allclose(model.log_focal_scale_sd, root * priors.log_focal_scale_sd)
+    np.testing.assert_allclose(model.k1_sd, root * priors.k1_sd)
+    state = BundleState.from_cameras(
+        np.tile(np.eye(3), (4, 1, 1)), np.zeros((4, 3)), 0.2 + priors.log_focal_scale, priors.k1, HEIGHT_M
+    )
+    apart, once = (prior_cost(state, one) for one in (priors, model))
+    of_lens = (0.2 / priors.log_focal_scale_sd[0]) ** 2
+    assert apart - once == pytest.approx((4 - 2) * of_lens)
+
+
+def two_people(rng: np.random.Generator) -> tuple[BundleState, Tracks, Priors]:
+    """A disturbed state of two people, of whom each view misses a fifth, and detections with outliers."""
+    joints = acrobat(24)
+    state, tracks, priors = truth(joints, calibration(4))
+    person = np.arange(24) % 2
+    points = state.points + np.where(person == 1, 0.8, 0.0)[:, None, None] * [1.0, 0.0, 0.0]
+    state = replace(state, points=points, length=np.tile(state.length, (2, 1)))
+    xy = residuals(state, tracks)[1]
+    wrong = rng.random(xy.shape[:-1]) < 0.1
+    xy = xy + wrong[..., None] * rng.normal(0, 10, xy.shape) * tracks.sd[..., None]
+    weight = tracks.weight * (rng.random(tracks.weight.shape[:2]) > 0.2)[..., None]
+    tracks = blurred(replace(tracks, xy=xy, weight=weight, person=person), rng)
+    cameras = rng.normal(0, 1, (4, C)) * [0.05, 0.05, 0.05, 0.15, 0.15, 0.15, 0.08, 0.0]
+    start = state.updated(cameras, np.zeros((2, L)), rng.normal(0, 0.1, points.shape))
+    return start, tracks, replace(priors, heights_m=(HEIGHT_M, None))
+
+
+@pytest.mark.parametrize("seed", [0, 3, 6])
+def test_several_people_are_adjusted_to_the_minimum(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, tracks, priors = two_people(np.random.default_rng(seed))
+    found, cost = adjust(start, tracks, priors, 60)
+    assert cost == pytest.approx(robust_cost(found, tracks, priors))
+    assert 0 <= cost - adjust(found, tracks, priors, 60)[1] < 1
+    monkeypatch.setattr(adjustment, "SEVERAL_PEOPLE", adjustment.ONE_PERSON)
+    assert adjust(start, tracks, priors)[1] > cost + 2
 
 
 def test_a_focal_length_with_a_tight_prior_is_kept() -> None:
