@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.reprojection import OUTLIER_SD
-from pose_rig.fusion.calibration.bundle.segments import segment_residuals
+from pose_rig.fusion.calibration.bundle.segments import POINTS, segment_residuals
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.triangulate import (
     EYE3,
@@ -25,11 +26,18 @@ from pose_rig.fusion.calibration.triangulate import (
     triangulate,
 )
 from pose_rig.geometry import MIN_DEPTH_M, length2
+from pose_rig.skeleton import JOINTS
 
 INIT_ITERATIONS, ITERATIONS = 3, 4  # more change nothing
 MIN_STEP_M = 2e-3  # convergence: the next step is a third as long
-LIFT_SD_M = 0.06  # of a joint in a fused lift about the body's position: 4–8 cm suit simulated takes alike
-LIFT_INFORMATION = LIFT_SD_M**-2
+LIFT_SD_M = 0.06  # of a joint in a fused lift about the body's position, before the joints are known better
+# the same of each joint of a lift with the person's own bone lengths, where it is not an outlier
+JOINT_LIFT_SD_M = {
+    "hip": 0.018, "knee": 0.033, "ankle": 0.042, "shoulder": 0.03, "elbow": 0.045, "wrist": 0.06, "nose": 0.042,
+    "head": 0.03,
+}  # fmt: skip
+LIFT_INFORMATION = np.array([JOINT_LIFT_SD_M[JOINTS[point].split("_")[-1]] for point in POINTS]) ** -2.0  # (P,)
+LIFT_OUTLIER_SD = 1.5  # Cauchy scale, where two views see the joint: an arm that points forward instead of back
 SPEED_SD_M_S = 3.0  # of joints; the hands of a thrower reach three times that
 TEMPORAL_RELAXATION = 0.25 * INITIAL_RELAXATION  # with a temporal prior
 MIN_TOTAL_WEIGHT = 1e-9  # of all detections of a pose
@@ -149,17 +157,19 @@ def fit_pose(
     x = _initial_points(rays, cameras, shape, prior) if initial is None else initial
     relaxation = 1.0 if initial is None else INITIAL_POINTS_RELAXATION
     middle, weight = _median(x - shape), rays.by_point[2]
-    information, vector = LIFT_INFORMATION * EYE3, np.zeros(1)  # of the priors
+    in_doubt = (weight > 0).sum(-1) > 1  # (N,P) two views decide whether the lift of a joint is right
+    information, vector = np.zeros((3, 3)), np.zeros(1)  # of the temporal prior
     if prior is not None:
-        information, vector = information + prior.precision, (prior.precision @ prior.points[..., None])[..., 0]
+        information, vector = prior.precision, (prior.precision @ prior.points[..., None])[..., 0]
     converged, last = np.zeros((len(x), 1, 1), bool), np.zeros(1)
     for _ in range(ITERATIONS):
         local, projected, residual, square = _residuals(rays, cameras, x)
         robust = weight * _inlier(local, square, relaxation)
         a, g = _detection_equations(local, projected, residual, robust, rays, cameras)
         middle = _robust_mean(x - shape, middle, robust.sum(-1))
-        gradient = vector + LIFT_INFORMATION * (shape + middle) - (information @ x[..., None])[..., 0]
-        a, g = _add_segments(a + information, g + gradient, x, length)
+        pull, precision = _lift_equations(shape + middle - x, in_doubt)
+        gradient = vector + pull - (information @ x[..., None])[..., 0]
+        a, g = _add_segments(a + information + precision, g + gradient, x, length)
         step = np.linalg.solve(a, g[..., None]).reshape(x.shape)
         if converged.any():
             step, a = np.where(converged, 0.0, step), np.where(converged, last, a)
@@ -212,6 +222,16 @@ def _detection_equations(
     rows = jacobian.reshape(count, points, 2 * views, 3)
     weighted = (jacobian * weight[..., None, None]).reshape(rows.shape).swapaxes(-1, -2)
     return weighted @ rows, (weighted @ residual.reshape(count, points, 2 * views, 1))[..., 0]
+
+
+def _lift_equations(offset: Floats, in_doubt: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Returns pull (N,P,3) and precision (N,P,3,3) of the lift, from the offsets (N,P,3) m of its joints.
+
+    Joints that are ``in_doubt`` (N,P) have Cauchy weights.
+    """
+    square = in_doubt * length2(offset) * (LIFT_INFORMATION * LIFT_OUTLIER_SD**-2)
+    weight = LIFT_INFORMATION / (1 + square)
+    return weight[..., None] * offset, weight[..., None, None] * EYE3
 
 
 def _add_segments(blocks: Floats, g: Floats, x: Floats, length: Floats) -> tuple[Floats, Floats]:

@@ -4,13 +4,12 @@ Axes: V views, J = 17 joints, P points (`segments.POINTS`).
 """
 
 from dataclasses import dataclass, replace
-from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle.segments import JOINTS_FROM_POINTS, LENGTH_INDEX, POINTS, SEGMENTS
+from pose_rig.fusion.calibration.bundle.segments import JOINTS_FROM_POINTS, POINTS, with_segment_lengths
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import MIN_INLIER, RELATIVE_DETECTION_SD, detection_sd
 from pose_rig.fusion.calibration.rig_solution import RigSolution
@@ -69,10 +68,8 @@ _Fitted = Computations[tuple[SolvedPose, Floats]]  # the annotations of inner fu
 
 
 def lifted_shape(hypothesis: Hypothesis, length: Floats) -> Floats:
-    """Returns (P,3) m the lifted pose, rig axes, at the size of a person with segment lengths (L,) m."""
-    body = hypothesis.out.body[0][_POINTS].astype(float)
-    size = median((length[LENGTH_INDEX] / np.maximum(np.linalg.norm(SEGMENTS @ body, axis=-1), 1e-6)).tolist())
-    return np.asarray(size * body)
+    """Returns (P,3) m the lifted pose, rig axes, of a person with segment lengths (L,) m."""
+    return with_segment_lengths(hypothesis.out.body[0][_POINTS].astype(float), length)
 
 
 def solved_pose(

@@ -33,6 +33,7 @@ L = len(_LENGTHS)
 STANDING = np.array([0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.988, 1.0, 0.0])
 LENGTH_INDEX = np.array([i for i, (*_, segments) in enumerate(_LENGTHS) for _ in segments])
 SEGMENT_SD_M = np.array([sd for _, _, sd, segments in _LENGTHS for _ in segments])
+MAX_STRETCH = 2.0  # of a lifted segment, in addition to the size of the body
 ROBUST_SCALE_SD = 4.0  # Geman–McClure scale: a joint that two views detect alike at a wrong place
 
 
@@ -56,6 +57,7 @@ def _joints_from_points() -> Floats:
 
 
 SEGMENTS = np.stack([_segment(text) for *_, segments in _LENGTHS for text in segments])  # (S,P)
+POINTS_FROM_SEGMENTS = np.linalg.pinv(SEGMENTS)  # (P,S) least squares, about the middle of the points
 JACOBIAN_BY_LENGTH = np.zeros((len(SEGMENTS), L))  # of the residuals of `segment_residuals`
 JACOBIAN_BY_LENGTH[np.arange(len(SEGMENTS)), LENGTH_INDEX] = -1 / SEGMENT_SD_M
 JOINTS_FROM_POINTS = _joints_from_points()
@@ -64,6 +66,19 @@ JOINTS_FROM_POINTS = _joints_from_points()
 def joints_from_points(points: Floats) -> Floats:
     """Returns (N,J,3) poses from their points (N,P,3)."""
     return np.asarray(JOINTS_FROM_POINTS @ points)
+
+
+def with_segment_lengths(points: Floats, length: Floats) -> Floats:
+    """Returns (P,3) m about their middle the points (P,3), of any size, with their segments of the lengths (L,) m.
+
+    Segments keep their directions; between the sides of the trunk, which cannot both, the error is least squares. None
+    is stretched or shortened by more than `MAX_STRETCH`, for one that points at the camera may have almost no length.
+    """
+    vector = SEGMENTS @ points
+    ratio = length[LENGTH_INDEX] / np.maximum(np.linalg.norm(vector, axis=-1), 1e-6)
+    size = median(ratio.tolist())
+    ratio = np.clip(ratio, size / MAX_STRETCH, size * MAX_STRETCH)
+    return np.asarray(POINTS_FROM_SEGMENTS @ (vector * ratio[:, None]))
 
 
 def segment_lengths(points: Floats) -> Floats:
