@@ -40,7 +40,7 @@ from pose_rig.errors import UsageError
 from pose_rig.lifting.checkpoint import load
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.lifting.model import Lifter
-from pose_rig.skeleton import landmarks
+from pose_rig.skeleton import JOINTS, landmarks
 from pose_rig.training.evaluation.evaluation import lift, lift_in_views
 from pose_rig.training.footage.dataset import lifter_input
 from pose_rig.training.footage.footage import Footage
@@ -50,6 +50,7 @@ K = 33
 TARGET_RATIO = 0.8  # to the error of the world landmarks
 MAX_MEDIAN_ERROR = 0.1  # of the person's height; larger: another person
 QUICK_FRAMES = 10
+LAPLACE_MEDIAN = float(np.log(2) / np.sqrt(2))  # of the size of the error, in standard deviations
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,23 @@ def add_figures(report: Report, names: list[str], errors: list[Errors]) -> None:
             report.add(f"{name}: right person", "%", [100 * float(one.right.mean())])
             add_pair(report, f"{name}, right person", [one.where_right])
     add_pair(report, "mean of all", errors, TARGET_RATIO)
-    add_pair(report, "mean of all, right person", [one.where_right for one in errors], TARGET_RATIO)
+    right = [one.where_right for one in errors]
+    add_pair(report, "mean of all, right person", right, TARGET_RATIO)
+    add_by_joint(report, np.concatenate([one.in_sds for one in right]))
+
+
+def add_by_joint(report: Report, in_sds: Floats) -> None:
+    """Adds how true the predicted standard deviations are, from depth errors (N,L) in them, left and right together.
+
+    The lifter predicts Laplace scales, so the median error is 0.49 standard deviations if these are true; the root mean
+    square also depends on whether large errors are as frequent as of that distribution.
+    """
+    for part in dict.fromkeys(JOINTS[joint].split("_")[-1] for joint in LIMB):
+        size = np.abs(in_sds[:, [JOINTS[joint].endswith(part) for joint in LIMB]])
+        report.add(f"{part}: error over sd", "", [float(np.sqrt((size**2).mean()))])
+        report.add(
+            f"{part}: median error over that of a Laplace distribution", "", [float(np.median(size)) / LAPLACE_MEDIAN]
+        )
 
 
 def add_pair(report: Report, name: str, errors: list[Errors], target: float | None = None) -> None:
