@@ -157,7 +157,7 @@ def fit_pose(
     x = _initial_points(rays, cameras, shape, prior) if initial is None else initial
     relaxation = 1.0 if initial is None else INITIAL_POINTS_RELAXATION
     middle, weight = _median(x - shape), rays.by_point[2]
-    in_doubt = (weight > 0).sum(-1) > 1  # (N,P) two views decide whether the lift of a joint is right
+    robust_lift = (weight > 0).sum(-1) > 1  # (N,P) two views decide whether the lift of a joint is right
     information, vector = np.zeros((3, 3)), np.zeros(1)  # of the temporal prior
     if prior is not None:
         information, vector = prior.precision, (prior.precision @ prior.points[..., None])[..., 0]
@@ -167,7 +167,7 @@ def fit_pose(
         robust = weight * _inlier(local, square, relaxation)
         a, g = _detection_equations(local, projected, residual, robust, rays, cameras)
         middle = _robust_mean(x - shape, middle, robust.sum(-1))
-        pull, precision = _lift_equations(shape + middle - x, in_doubt)
+        pull, precision = _lift_equations(shape + middle - x, robust_lift)
         gradient = vector + pull - (information @ x[..., None])[..., 0]
         a, g = _add_segments(a + information + precision, g + gradient, x, length)
         step = np.linalg.solve(a, g[..., None]).reshape(x.shape)
@@ -224,12 +224,12 @@ def _detection_equations(
     return weighted @ rows, (weighted @ residual.reshape(count, points, 2 * views, 1))[..., 0]
 
 
-def _lift_equations(offset: Floats, in_doubt: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def _lift_equations(offset: Floats, robust_lift: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Returns pull (N,P,3) and precision (N,P,3,3) of the lift, from the offsets (N,P,3) m of its joints.
 
-    Joints that are ``in_doubt`` (N,P) have Cauchy weights.
+    Joints with ``robust_lift`` (N,P) have Cauchy weights.
     """
-    square = in_doubt * length2(offset) * (LIFT_INFORMATION * LIFT_OUTLIER_SD**-2)
+    square = robust_lift * length2(offset) * (LIFT_INFORMATION * LIFT_OUTLIER_SD**-2)
     weight = LIFT_INFORMATION / (1 + square)
     return weight[..., None] * offset, weight[..., None, None] * EYE3
 
