@@ -14,6 +14,7 @@ from pose_rig.arrays import Floats
 from pose_rig.config import Config
 from pose_rig.fusion.body_heights import BodyHeights
 from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.calibration.solve_task import SolveTask
 from pose_rig.fusion.camera_inputs import CameraInputs
@@ -35,7 +36,6 @@ from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_messages import is_publishable
 from pose_rig.fusion.rig.background import BackgroundCompute, BackgroundTask
-from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.rig.camera_properties import CameraProperties
 from pose_rig.fusion.rig.rig import Rig
 from pose_rig.fusion.rig.rig_view import RigView

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.pose.sync import Sample, SampleBuffer
 
 KEEP_NS = 8_000_000_000  # of the samples of a live camera
-LEARN_INTERVAL_NS = 66_000_000  # of the times from which the rig learns afterwards
 TIMES_PER_STEP = 2  # of these, until the past is caught up with
 MAX_LATE_NS = 4_000_000_000  # nothing is learned from a camera that delivers later than this
 WINDOW_NS = 2_000_000_000  # over which the age of the newest sample is a median
@@ -30,8 +30,8 @@ class CompleteSamples:
 
 def times_behind(next_ns: int, until_ns: int) -> tuple[list[int], int | None]:
     """Returns the next times, and the one after them, from which the rig learns; None once it has caught up."""
-    times_ns = list(range(next_ns, until_ns, LEARN_INTERVAL_NS))
-    return times_ns[:TIMES_PER_STEP], next_ns + TIMES_PER_STEP * LEARN_INTERVAL_NS if times_ns else None
+    times_ns = list(range(next_ns, until_ns, KEYFRAME_INTERVAL_NS))
+    return times_ns[:TIMES_PER_STEP], next_ns + TIMES_PER_STEP * KEYFRAME_INTERVAL_NS if times_ns else None
 
 
 class LateCameras:

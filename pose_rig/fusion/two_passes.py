@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.camera_inputs import CameraInputs, MessageSource
 from pose_rig.fusion.clocks import FileClock
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.message_file import MessageFile
 from pose_rig.fusion.people_at_start import follow_to_start
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT
 from pose_rig.fusion.synchronisation.camera_clocks import CameraClocks, coarse_clocks, described, fine_clocks
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack

@@ -16,6 +16,7 @@ from pose_rig.arrays import Floats
 from pose_rig.geometry import length2
 from pose_rig.skeleton import LIMBS
 
+KEYFRAME_INTERVAL_NS = 66_000_000  # 15 Hz: neighbouring time steps are redundant (lag-1 correlation 0.9 at 25 Hz)
 # Of all people together: with 20 more for each further person, rigs of two and four people were no more exact, and took
 # a quarter longer to solve.
 MAX_KEYFRAMES = 120

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
 from pose_rig.geometry import MIN_DEPTH_M
 
-SAMPLE_INTERVAL_NS = 66_000_000
 MAX_SAMPLES = 90  # six seconds
 RESECTION_STRIDE = 15  # samples: the pose is estimated after each of the six seconds
 LATEST_SAMPLES = 5  # a third of a second
@@ -49,7 +49,7 @@ class Resection:
         Returns:
             Once a second the rotation (3,3) camera_from_rig and translation (3,), if resection succeeds.
         """
-        if self._samples and t_ns - self._samples[-1][0] < SAMPLE_INTERVAL_NS:
+        if self._samples and t_ns - self._samples[-1][0] < KEYFRAME_INTERVAL_NS:
             return None
         self._samples.append((t_ns, points, ideal_xy, sd, points_sd))
         self._count += 1

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
 
-INTERVAL_NS = 66_000_000
 MIN_SAMPLES, MAX_SAMPLES = 4, 200  # of a camera, before its mean is used, and that a mean remembers: 20 s
 MIN_TOTAL = 0.5  # of the shares of a half that is visible; 1, rounded
 OUTLIER = 0.3  # distance from the mean at which a descriptor counts half, as where another person is in front
@@ -54,7 +54,7 @@ class Appearance:
         self._mean = np.zeros((views, H, 0))
         self._square = np.zeros((views, H))  # mean squared distance from the mean
         self._count = np.zeros((views, H), int)
-        self._last_ns = np.full(views, -INTERVAL_NS)
+        self._last_ns = np.full(views, -KEYFRAME_INTERVAL_NS)
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -76,7 +76,7 @@ class Appearance:
             self._mean = np.zeros((len(self._mean), H, size))
             self._count[:] = 0
         for one, halves in zip(view.tolist(), descriptor.reshape(-1, H, size), strict=True):
-            if not 0 <= t_ns - self._last_ns[one] < INTERVAL_NS and halves.any():
+            if not 0 <= t_ns - self._last_ns[one] < KEYFRAME_INTERVAL_NS and halves.any():
                 self._last_ns[one] = t_ns
                 self._add(one, halves)
 

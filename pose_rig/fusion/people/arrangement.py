@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.people.camera_votes import agreement, mean_pose, rotation_agreement
 from pose_rig.fusion.people.single_views import SingleViews
 from pose_rig.geometry import angle_deg, nearest_rotation
 
-INTERVAL_NS = 66_000_000
 MAX_STEPS = 90  # six seconds
 MIN_STEPS = 12
 MAX_PER_VIEW = 6  # people of a crowd, the nearest to the camera
@@ -115,7 +115,7 @@ class Arrangement:
 
     def is_due(self, t_ns: int) -> bool:
         """Whether a time step is late enough after the last one to be added."""
-        return not self._steps or not 0 <= t_ns - self._steps[-1].t_ns < INTERVAL_NS
+        return not self._steps or not 0 <= t_ns - self._steps[-1].t_ns < KEYFRAME_INTERVAL_NS
 
     def add(self, seen: SingleViews) -> bool:
         """Adds a time step; returns False if it follows too closely."""

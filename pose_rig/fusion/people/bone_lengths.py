@@ -10,10 +10,10 @@ import numpy as np
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_INDEX, LENGTH_PER_HEIGHT, SEGMENTS, L
 from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.calibration.triangulate import Rays, triangulate
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 
-INTERVAL_NS = 66_000_000
 MIN_SAMPLES, MAX_SAMPLES = 12, 120
 MAX_RATIO = 0.2  # by which a segment is taken to deviate from that of an average body of the same height
 MIN_WEIGHT = 0.5  # robust weight of a detection that is used
@@ -40,7 +40,7 @@ class BoneLengths:
 
         Those in the same cameras are triangulated together, when they are needed.
         """
-        if 0 <= t_ns - self._last_ns < INTERVAL_NS:
+        if 0 <= t_ns - self._last_ns < KEYFRAME_INTERVAL_NS:
             return
         used = pose.visible * (pose.agreement > MIN_WEIGHT)[:, None] * cameras.known[:, None]
         complete = _OF_SEGMENT @ (used.sum(0) < 2) == 0

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.people.arrangement import DEG_PER_HEIGHT, MAX_GROUP_DEG
 from pose_rig.fusion.people.assignment import cheapest
 from pose_rig.fusion.people.camera_votes import agreement, mean_pose
@@ -21,7 +22,6 @@ from pose_rig.fusion.people.single_views import SingleViews
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED
 from pose_rig.geometry import angle_deg, nearest_rotation
 
-INTERVAL_NS = 66_000_000
 MAX_VOTES = 150
 MIN_STEPS = 8  # with a vote
 
@@ -40,7 +40,7 @@ class UnplacedViews:
         self._votes: list[deque[_Vote]] = [deque(maxlen=MAX_VOTES) for _ in range(views)]
         self._pose: list[tuple[Floats, Floats] | None] = [None] * views
         self._steps = 0
-        self._last_ns = -INTERVAL_NS
+        self._last_ns = -KEYFRAME_INTERVAL_NS
 
     def forget(self, placed: NDArray[np.bool_]) -> None:
         """Forgets the votes of views (V,) whose camera pose is known."""
@@ -60,7 +60,7 @@ class UnplacedViews:
             height_m: (N) body heights.
         """
         found = np.full((len(joints), len(self._votes)), UNASSIGNED)
-        learn = not 0 <= seen.t_ns - self._last_ns < INTERVAL_NS
+        learn = not 0 <= seen.t_ns - self._last_ns < KEYFRAME_INTERVAL_NS
         if learn:
             self._last_ns, self._steps = seen.t_ns, self._steps + 1
         for view in np.unique(seen.view[free]).tolist():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.body_scale import EARS_TO_ANKLES, bone_lengths, upright_length
-from pose_rig.fusion.calibration.keyframes import MAX_KEYFRAMES, Keyframe, Keyframes
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS, MAX_KEYFRAMES, Keyframe, Keyframes
 from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.calibration.rotation_averaging import (
     CameraRotations,
@@ -26,7 +26,6 @@ from pose_rig.intrinsics import Intrinsics
 from pose_rig.skeleton import INDEX
 from pose_rig.wire.records import Learned
 
-KEYFRAME_INTERVAL_NS = 66_000_000  # 15 Hz: neighbouring time steps are redundant (lag-1 correlation 0.9 at 25 Hz)
 MIN_SPAN_NS = 1_000_000_000  # of movement: at least two independent lifts per view
 MIN_KEYFRAMES = 12
 GROWTH_BETWEEN_SOLVES = 1.35  # estimated again when this many times as many keyframes were added

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.calibration.resection import inlier_share
 from pose_rig.fusion.calibration.triangulate import to_camera_frames
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.geometry import MIN_DEPTH_M
 
-SAMPLE_INTERVAL_NS = 66_000_000
 MAX_GAP_NS = 200_000_000  # between two samples; after a longer one they start over
 WINDOW = 75  # samples, five seconds
 BLOCK = 15  # samples of one estimate
@@ -70,8 +70,8 @@ class ClockLags:
             cameras: Those that are known; of others, only the detections are used.
             left_out: (V,) cameras without a pose that fits.
         """
-        elapsed_ns = t_ns - self._samples[-1].t_ns if self._samples else SAMPLE_INTERVAL_NS
-        if 0 <= elapsed_ns < SAMPLE_INTERVAL_NS:
+        elapsed_ns = t_ns - self._samples[-1].t_ns if self._samples else KEYFRAME_INTERVAL_NS
+        if 0 <= elapsed_ns < KEYFRAME_INTERVAL_NS:
             return
         if not 0 <= elapsed_ns <= MAX_GAP_NS:
             self._samples.clear()
@@ -161,5 +161,5 @@ class ClockLags:
             best = int(np.argmax(share))
             others = np.append(share[np.abs(steps - steps[best]) > NEAR_STEPS], share[MAX_STEPS])
             if share[best] >= MIN_INLIER_SHARE and others.max() <= MAX_OTHER_SHARE * share[best]:
-                out[view] = steps[best] * SAMPLE_INTERVAL_NS * 1e-9
+                out[view] = steps[best] * KEYFRAME_INTERVAL_NS * 1e-9
         return out

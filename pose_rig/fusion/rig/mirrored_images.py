@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.segments import POINTS
 from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.calibration.resection import inlier_share
 from pose_rig.fusion.pose.association import shape_of
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.skeleton import MIRROR
 
-SAMPLE_INTERVAL_NS = 66_000_000
 MIN_CONTRAST = 0.15  # of a pose with its mirror image; a person who stands straight has none
 MIN_SAMPLES = 20  # with enough contrast
 MAX_SAMPLES = 300  # twenty seconds
@@ -46,14 +46,14 @@ class MirrorDetector:
         views = len(names)
         self._names, self._flipped = names, flipped
         self._vote, self._count = np.zeros((views, views)), np.zeros((views, views), np.int64)
-        self._last_ns = -SAMPLE_INTERVAL_NS
+        self._last_ns = -KEYFRAME_INTERVAL_NS
         self._samples: dict[int, deque[tuple[Floats, Floats, float]]] = {}
         self._sides_exchanged: dict[int, bool] = {}  # by the detector, in an image that is not mirrored
 
     def update(self, hypothesis: Hypothesis, pose: SolvedPose | None, cameras: Calibration | None) -> None:
         """Adds a time step, a few of them per second; pose and cameras of a solved rig, None until then."""
         observation = hypothesis.observation
-        if abs(observation.t_ns - self._last_ns) < SAMPLE_INTERVAL_NS:
+        if abs(observation.t_ns - self._last_ns) < KEYFRAME_INTERVAL_NS:
             return
         self._last_ns = observation.t_ns
         raw = _as_detected(hypothesis)

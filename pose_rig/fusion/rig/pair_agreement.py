@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.calibration.rig_solution import RigSolution
 from pose_rig.fusion.calibration.triangulate import Rays
 from pose_rig.fusion.pose.fit import fit_pose
 from pose_rig.fusion.pose.hypothesis import Hypothesis
 from pose_rig.fusion.pose.solved_pose import AGREEMENT_SCALE_SD, SolvedPose, lifted_shape
 
-SAMPLE_INTERVAL_NS = 66_000_000
 MAX_SAMPLES = 15  # one second
 INTERVAL_NS = 500_000_000  # of the comparison, which takes a few milliseconds
 MIN_SAMPLES = 5  # with the person in both views
@@ -48,7 +48,7 @@ class PairAgreement:
     def add(self, hypothesis: Hypothesis, pose: SolvedPose, length: Floats) -> None:
         """Adds a time step, at most 15 times a second; ``length`` (L,) m are the person's segments."""
         t_ns = hypothesis.observation.t_ns
-        if not self._samples or abs(t_ns - self._samples[-1].t_ns) >= SAMPLE_INTERVAL_NS:
+        if not self._samples or abs(t_ns - self._samples[-1].t_ns) >= KEYFRAME_INTERVAL_NS:
             shape = lifted_shape(hypothesis, length)
             self._samples.append(_Sample(t_ns, pose.ideal_xy, pose.sd, pose.visible, shape))
 

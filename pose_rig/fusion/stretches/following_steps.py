@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.commands import apply_all
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.late_cameras import CompleteSamples
 from pose_rig.fusion.recorded_clock import RecordedClock
-from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.stretches.process import StretchProcess
 from pose_rig.fusion.stretches.stretches import SampledStep, Smoothing, estimate_alone
 from pose_rig.fusion.stretches.team import Team

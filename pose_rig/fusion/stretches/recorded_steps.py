@@ -4,9 +4,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Self
 
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.estimator import Estimator
-from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.stretches.following_steps import FollowingSteps
 from pose_rig.fusion.stretches.learning_steps import learning_steps
 from pose_rig.fusion.stretches.process import OpenEngine

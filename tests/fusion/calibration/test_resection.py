@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.calibration.resection import (
     MAX_SAMPLES,
     MIN_POINTS,
     RESECTION_STRIDE,
-    SAMPLE_INTERVAL_NS,
     Resection,
     inlier_share,
     resect,
@@ -15,7 +15,7 @@ from pose_rig.geometry import angle_deg
 from tests.fusion.simulated import calibration, images, points_of, stroll
 
 SD = 0.004
-TICK = SAMPLE_INTERVAL_NS + 1_000_000
+TICK = KEYFRAME_INTERVAL_NS + 1_000_000
 OTHER = calibration(3)
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 from msgspec.structs import replace
 
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.camera_inputs import CameraInputs
-from pose_rig.fusion.late_cameras import KEEP_NS, LEARN_INTERVAL_NS, TIMES_PER_STEP, LateCameras
+from pose_rig.fusion.late_cameras import KEEP_NS, TIMES_PER_STEP, LateCameras
 from pose_rig.fusion.pose.sync import SampleBuffer
 from tests.fusion.pose.test_sync import message, person
 
@@ -74,7 +75,7 @@ def test_the_past_is_learned_again_in_order_and_once() -> None:
         assert len(found) <= (TIMES_PER_STEP if t_ms >= 8_000 else 0)
         learned += found
     times_ns = np.array([one.t_ns for one in learned])
-    assert (np.diff(times_ns) == LEARN_INTERVAL_NS).all()
+    assert (np.diff(times_ns) == KEYFRAME_INTERVAL_NS).all()
     assert times_ns[0] == 8_000 * MS - KEEP_NS
     assert 8_000 * MS < times_ns[-1] < 12_000 * MS
     assert all(one.samples[0] is not None for one in learned)

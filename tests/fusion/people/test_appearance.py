@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.people.appearance import INTERVAL_NS, MAX_LIMIT, MIN_LIMIT, MIN_SAMPLES, Appearance, hellinger
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
+from pose_rig.fusion.people.appearance import MAX_LIMIT, MIN_LIMIT, MIN_SAMPLES, Appearance, hellinger
 from tests.fusion.people.clothes import Adjustment, Clothes, camera, clothes, descriptor
 
 VIEWS = 4
@@ -23,7 +24,7 @@ def visit(
     heading = rng.uniform(0, 2 * np.pi) + 0.05 * np.arange(frames)
     for i, turn in enumerate(heading):
         rows = [descriptor(worn, here[v], rng, 0.5 * (1 - np.cos(turn + 1.6 * v))) for v in views]
-        out.add(i * INTERVAL_NS, np.array(views), np.array(rows))
+        out.add(i * KEYFRAME_INTERVAL_NS, np.array(views), np.array(rows))
     return out
 
 
@@ -71,11 +72,11 @@ def test_cameras_that_show_colours_differently_do_not_matter_within_one() -> Non
     one, other = Appearance(2), Appearance(2)
     for i in range(10):
         for made in (one, other):
-            made.add(i * INTERVAL_NS, np.array([0, 1]), np.array([[1.0, 0, 1, 0], [0, 1.0, 0, 1]]))
+            made.add(i * KEYFRAME_INTERVAL_NS, np.array([0, 1]), np.array([[1.0, 0, 1, 0], [0, 1.0, 0, 1]]))
     assert ratio(one, other) == 0
     crossed = Appearance(2)
     for i in range(10):
-        crossed.add(i * INTERVAL_NS, np.array([0]), np.array([[0.0, 1, 0, 1]]))
+        crossed.add(i * KEYFRAME_INTERVAL_NS, np.array([0]), np.array([[0.0, 1, 0, 1]]))
     found = one.likeness(crossed)
     assert found is not None
     assert found.distance == 1
@@ -85,33 +86,33 @@ def test_it_is_unknown_after_few_samples_and_of_halves_that_were_never_visible()
     one, other = Appearance(1), Appearance(1)
     for i in range(MIN_SAMPLES):
         assert one.likeness(other) is None
-        one.add(i * INTERVAL_NS, np.array([0]), plain(1, 0, 0, 0))
-        other.add(i * INTERVAL_NS, np.array([0]), plain(1, 0, 0.5, 0.5))
+        one.add(i * KEYFRAME_INTERVAL_NS, np.array([0]), plain(1, 0, 0, 0))
+        other.add(i * KEYFRAME_INTERVAL_NS, np.array([0]), plain(1, 0, 0.5, 0.5))
     assert one.known.tolist() == [[True, False]]
     assert ratio(one, other) == 0  # by their trunks
     legs = Appearance(1)
     for i in range(MIN_SAMPLES):
-        legs.add(i * INTERVAL_NS, np.array([0]), plain(0, 0, 1, 0))
+        legs.add(i * KEYFRAME_INTERVAL_NS, np.array([0]), plain(0, 0, 1, 0))
     assert one.likeness(legs) is None
 
 
 def test_descriptors_that_come_too_soon_or_are_empty_are_not_counted() -> None:
     made = Appearance(1)
     for i in range(2 * MIN_SAMPLES):
-        made.add(i * INTERVAL_NS // 4, np.array([0]), plain(1, 0, 1, 0))
-        made.add(i * INTERVAL_NS, np.array([0]), np.zeros((1, 4)))
-        made.add(i * INTERVAL_NS, np.array([0]), np.zeros((1, 0)))
-        made.add(i * INTERVAL_NS, np.zeros(0, np.int64), np.zeros((0, 4)))
+        made.add(i * KEYFRAME_INTERVAL_NS // 4, np.array([0]), plain(1, 0, 1, 0))
+        made.add(i * KEYFRAME_INTERVAL_NS, np.array([0]), np.zeros((1, 4)))
+        made.add(i * KEYFRAME_INTERVAL_NS, np.array([0]), np.zeros((1, 0)))
+        made.add(i * KEYFRAME_INTERVAL_NS, np.zeros(0, np.int64), np.zeros((0, 4)))
     assert not made.known.any()
 
 
 def test_descriptors_of_another_length_start_again() -> None:
     made = Appearance(1)
     for i in range(9):
-        made.add(i * INTERVAL_NS, np.array([0]), plain(1, 0, 1, 0))
-    made.add(10 * INTERVAL_NS, np.array([0]), np.array([[1.0, 0, 0, 1, 0, 0]]))
+        made.add(i * KEYFRAME_INTERVAL_NS, np.array([0]), plain(1, 0, 1, 0))
+    made.add(10 * KEYFRAME_INTERVAL_NS, np.array([0]), np.array([[1.0, 0, 0, 1, 0, 0]]))
     assert not made.known.any()
-    made.add(11 * INTERVAL_NS, np.array([0]), np.array([[1.0, 0, 0]]))  # not two halves
+    made.add(11 * KEYFRAME_INTERVAL_NS, np.array([0]), np.array([[1.0, 0, 0]]))  # not two halves
     assert not made.known.any()
 
 
@@ -120,8 +121,8 @@ def test_some_descriptors_of_another_person_do_not_matter(first: int) -> None:
     mixed, own = Appearance(1), Appearance(1)
     for i in range(60):
         other = first <= i < first + 3
-        mixed.add(i * INTERVAL_NS, np.array([0]), plain(0, 1, 0, 1) if other else plain(1, 0, 1, 0))
-        own.add(i * INTERVAL_NS, np.array([0]), plain(1, 0, 1, 0))
+        mixed.add(i * KEYFRAME_INTERVAL_NS, np.array([0]), plain(0, 1, 0, 1) if other else plain(1, 0, 1, 0))
+        own.add(i * KEYFRAME_INTERVAL_NS, np.array([0]), plain(1, 0, 1, 0))
     assert ratio(mixed, own) < 1
 
 
@@ -132,7 +133,7 @@ def test_the_limit_grows_with_the_spread_of_a_person() -> None:
         made = Appearance(1)
         for i in range(60):
             part = float(np.clip(0.5 + spread * rng.normal(), 0, 1))
-            made.add(i * INTERVAL_NS, np.array([0]), plain(part, 1 - part, part, 1 - part))
+            made.add(i * KEYFRAME_INTERVAL_NS, np.array([0]), plain(part, 1 - part, part, 1 - part))
         found = made.likeness(made)
         assert found is not None
         limits.append(found.limit)

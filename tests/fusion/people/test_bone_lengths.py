@@ -8,7 +8,8 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, POINTS
-from pose_rig.fusion.people.bone_lengths import INTERVAL_NS, MAX_RATIO, MIN_SAMPLES, BoneLengths
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
+from pose_rig.fusion.people.bone_lengths import MAX_RATIO, MIN_SAMPLES, BoneLengths
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.skeleton import INDEX, J
 from tests.fusion.simulated import HEIGHT_M, LENGTH_M, acrobat, calibration, images
@@ -34,7 +35,7 @@ def pose_of(joints: Floats) -> SolvedPose:
 
 
 def measured(
-    count: int, change: Callable[[SolvedPose], SolvedPose] = lambda pose: pose, interval_ns: int = INTERVAL_NS
+    count: int, change: Callable[[SolvedPose], SolvedPose] = lambda pose: pose, interval_ns: int = KEYFRAME_INTERVAL_NS
 ) -> BoneLengths:
     bones = BoneLengths()
     for number, joints in enumerate(PEOPLE[:count], 1):
@@ -50,8 +51,8 @@ def test_bones_are_known_after_enough_samples() -> None:
 
 
 def test_samples_are_taken_at_most_15_times_a_second() -> None:
-    assert measured(2 * MIN_SAMPLES - 2, interval_ns=INTERVAL_NS // 2).length_m is None
-    assert measured(2 * MIN_SAMPLES, interval_ns=INTERVAL_NS // 2).length_m is not None
+    assert measured(2 * MIN_SAMPLES - 2, interval_ns=KEYFRAME_INTERVAL_NS // 2).length_m is None
+    assert measured(2 * MIN_SAMPLES, interval_ns=KEYFRAME_INTERVAL_NS // 2).length_m is not None
 
 
 def test_they_become_more_accurate_with_more_samples() -> None:
@@ -73,7 +74,7 @@ def test_each_time_step_is_measured_with_its_own_cameras() -> None:
     larger = CAMERAS.transformed(np.eye(3), np.zeros(3), 2.0)
     bones = BoneLengths()
     for number, joints in enumerate(PEOPLE[: 2 * MIN_SAMPLES], 1):
-        bones.add(number * INTERVAL_NS, pose_of(joints), CAMERAS if number <= 1.4 * MIN_SAMPLES else larger)
+        bones.add(number * KEYFRAME_INTERVAL_NS, pose_of(joints), CAMERAS if number <= 1.4 * MIN_SAMPLES else larger)
     assert bones.length_m is not None
     np.testing.assert_allclose(bones.length_m, LENGTH_M, rtol=0.06)
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, RELATIVE_LENGTH_SD
-from pose_rig.fusion.people.appearance import INTERVAL_NS
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.people.identities import MAX_DIFFERENCE, MAX_DIFFERENCE_NEAR, Identities
 from pose_rig.fusion.people.tracked_person import TrackedPerson, bone_difference
 from tests.fusion.fakes import config
@@ -90,7 +90,7 @@ def wearing(identity: int | None, bones_m: Floats | None, descriptor: list[float
     """A person who was seen in these clothes by the first camera."""
     out = Measured(identity, bones_m)
     for i in range(8 if descriptor else 0):
-        out.appearance.add(i * INTERVAL_NS, np.array([0]), np.array([descriptor]))
+        out.appearance.add(i * KEYFRAME_INTERVAL_NS, np.array([0]), np.array([descriptor]))
     return out
 
 

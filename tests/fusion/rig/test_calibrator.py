@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.pose.hypothesis import Hypothesis
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.background import BackgroundCompute
-from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS, MAX_GAP_NS, Calibrator
+from pose_rig.fusion.rig.calibrator import MAX_GAP_NS, Calibrator
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
 from pose_rig.skeleton import INDEX, JOINT_SET, LIMBS, J, landmarks
 from tests.fusion.simulated import acrobat, calibration, hypothesis_of, images

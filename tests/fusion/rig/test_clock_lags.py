@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.calibration.keyframes import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.pose.solved_pose import SolvedPose
-from pose_rig.fusion.rig.clock_lags import MAX_STEPS, SAMPLE_INTERVAL_NS, WINDOW, ClockLags
+from pose_rig.fusion.rig.clock_lags import MAX_STEPS, WINDOW, ClockLags
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import J
 from tests.fusion.simulated import POINT_LIST, calibration, images, stroll
@@ -17,7 +18,7 @@ from tests.fusion.simulated import POINT_LIST, calibration, images, stroll
 VIEWS = 4
 NAMES = ("a", "b", "c", "d")
 LATE = 2
-STEP_S = SAMPLE_INTERVAL_NS * 1e-9
+STEP_S = KEYFRAME_INTERVAL_NS * 1e-9
 CAMERAS = calibration(VIEWS)
 SD = 0.003
 NONE = np.zeros(VIEWS, bool)
@@ -53,7 +54,7 @@ def watched(
         seen = images(np.stack([people[n], earlier]), CAMERAS)
         px = np.where((np.arange(VIEWS) == LATE)[:, None, None], seen[1], seen[0])
         px = px + rng.normal(0, SD * CAMERAS.focal_px[0] / 2, px.shape)
-        out.add(n * SAMPLE_INTERVAL_NS, pose_of(people[n], px), believed, left_out)
+        out.add(n * KEYFRAME_INTERVAL_NS, pose_of(people[n], px), believed, left_out)
     return out
 
 
@@ -86,7 +87,7 @@ def test_a_gap_starts_over() -> None:
     lags, person = ClockLags(NAMES), stroll(0.1)[0]
     px = images(person[None], CAMERAS)[0]
     for n in range(WINDOW):
-        lags.add(n * 10 * SAMPLE_INTERVAL_NS, pose_of(person, px), CAMERAS, NONE)
+        lags.add(n * 10 * KEYFRAME_INTERVAL_NS, pose_of(person, px), CAMERAS, NONE)
     assert not lags.lag_s().any()
 
 
