@@ -8,7 +8,9 @@ With `Keys` only the workers of the same run can connect (`pose_rig.wire.authent
 can; such a socket only publishes, to programs of this machine outside the rig: it binds to loopback only.
 """
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Literal, Self
 
@@ -37,6 +39,7 @@ MAX_CURVE_BYTES = 1024  # of a handshake of the workers, and more than their sub
 # Subscriptions of other programs. libzmq keeps each byte as a node of a tree, in the thread that sends. Measured: a
 # flood of them delayed a message by 6 s with libzmq's defaults, by 20 ms with these.
 MAX_PUBLIC_BYTES = 256
+CHECK_INTERVAL_MS = 100  # of the connection of a sender that is blocked
 PUBLIC_RCVHWM = 1  # subscriptions of one connection that are handled before each message
 
 _context = zmq.Context.instance
@@ -191,10 +194,23 @@ class Sender(MonitoredSocket):
         self._monitor.reconnect()
         if self._public is not None:
             self._public.send(data)
-        if self._lossless and not self._socket.poll(timeout_ms, zmq.POLLOUT):
-            return False
+        if self._lossless:
+            return self._send_to_receiver(parts_of(data), timeout_ms)
         self._socket.send_multipart(parts_of(data))
         return True
+
+    def _send_to_receiver(self, parts: Sequence[bytes], timeout_ms: int) -> bool:
+        """Sends a message when there is room; never blocks in libzmq, which would not connect again meanwhile."""
+        deadline_s = time.monotonic() + timeout_ms / 1000 if timeout_ms >= 0 else float("inf")
+        while True:
+            left_ms = max(1000 * (deadline_s - time.monotonic()), 0.0)
+            if self._socket.poll(int(min(left_ms, CHECK_INTERVAL_MS)), zmq.POLLOUT):
+                with suppress(zmq.Again):  # the connection has ended since
+                    self._socket.send_multipart(parts, zmq.NOBLOCK)
+                    return True
+            if not left_ms:
+                return False
+            self._monitor.reconnect()
 
     def _attach(self, endpoint: str, *, bind: bool, keys: Keys | None) -> str:
         public = bind and keys is None

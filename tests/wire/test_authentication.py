@@ -96,6 +96,23 @@ def test_reconnects_after_another_program_has_left_the_port(keys: Keys, answer: 
         until(received_one)
 
 
+def test_a_sender_that_is_blocked_reconnects_too(keys: Keys) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        endpoint = f"tcp://127.0.0.1:{other.getsockname()[1]}"
+        sender = Sender(endpoint, "lossless", keys=keys, send_hwm=2)
+        answered, _ = other.accept()
+        while sender.send(OWN, 0):  # until there is no more room
+            pass
+        blocked = threading.Thread(target=sender.send, args=(ENDED,))
+        blocked.start()
+        answered.sendall(ZMTP_3)
+        assert is_closed(answered)
+        answered.close()
+    with sender, Receiver(endpoint, "lossless", bind=True, keys=keys) as receiver:
+        until(lambda: ENDED.t_ns in [message.t_ns for message in receiver.receive(10) if isinstance(message, Health)])
+        blocked.join()
+
+
 def test_a_publisher_has_a_public_and_an_authenticated_endpoint(keys: Keys) -> None:
     with bind_publisher(LOOPBACK, LOOPBACK, keys) as sender:
         public = sender.bind_public(LOOPBACK)
