@@ -57,8 +57,8 @@ def demo(
     check_config(wanted)
     clip = demo_clip(console.print, network(console), people=wanted.people)
     every_frame = wanted.pace == "all"
-    endless = every_frame or laps or wanted.duration_s is not None or wanted.view
-    until_solved = None if endless else UntilSolved()
+    has_length = every_frame or laps or wanted.duration_s is not None or wanted.view
+    until_solved = None if has_length else UntilSolved()
     fps, repeat = (None, 1) if every_frame else (WEBCAM_FPS, laps or laps_of(wanted.duration_s, endless=wanted.view))
     cameras = tuple(CameraConfig(source=str(path), name=path.stem, fps=fps, repeat=repeat) for path in clip)
     config = configured(Config(camera=cameras), options, moving)
