@@ -52,6 +52,16 @@ class Rig:
         return next(pose for pose in self.running.poses()[before:] if done(pose))
 
 
+def assert_replayed_to_the_last_bit(rig: Rig, engine: Engine, folder: Path) -> None:
+    """Ends a run that saves to ``live.npz`` of the folder, and replays it."""
+    rig.running.close()
+    assert not rig.running.failure
+    poses = sum(isinstance(message, Pose3D) for message in rig.running.record)
+    detail = replayed(engine, rig.running.job.config, rig.running.record, folder / "again.npz")
+    assert detail.endswith(f"{poses} of {poses} poses are those of the recording to the last bit")
+    assert (folder / "again.npz").read_bytes() == (folder / "live.npz").read_bytes()
+
+
 def test_floor_height_and_a_new_solve_are_applied_and_replayed_to_the_last_bit(engine: Engine, tmp_path: Path) -> None:
     rig = Rig(engine, tmp_path / "live.npz")
     before = rig.poses_until(lambda pose: pose.mode == "solved" and bool(pose.tracking))
@@ -67,12 +77,7 @@ def test_floor_height_and_a_new_solve_are_applied_and_replayed_to_the_last_bit(e
     rig.send("re-solve")
     rig.poses_until(lambda pose: pose.mode == "cold")
     rig.poses_until(lambda pose: pose.mode == "solved")
-    rig.running.close()
-    assert not rig.running.failure
-    poses = sum(isinstance(message, Pose3D) for message in rig.running.record)
-    detail = replayed(engine, rig.running.job.config, rig.running.record, tmp_path / "again.npz")
-    assert detail.endswith(f"{poses} of {poses} poses are those of the recording to the last bit")
-    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "live.npz").read_bytes()
+    assert_replayed_to_the_last_bit(rig, engine, tmp_path)
     with np.load(tmp_path / "live.npz") as saved:
         assert saved["height_m"] == 1.87
         assert not saved["height_assumed"]
@@ -85,12 +90,7 @@ def test_heights_of_two_people_are_applied_and_replayed_to_the_last_bit(engine: 
         rig.send("height", height, person)
         taller = rig.poses_until(lambda pose, height=height: pose.height_m == float(height))  # type: ignore[misc]
         assert (taller.person, taller.height_assumed) == (person, False)
-    rig.running.close()
-    assert not rig.running.failure
-    poses = sum(isinstance(message, Pose3D) for message in rig.running.record)
-    detail = replayed(engine, rig.running.job.config, rig.running.record, tmp_path / "again.npz")
-    assert detail.endswith(f"{poses} of {poses} poses are those of the recording to the last bit")
-    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "live.npz").read_bytes()
+    assert_replayed_to_the_last_bit(rig, engine, tmp_path)
     assert [one.height_m for one in read_people(tmp_path / "live.npz")] == [1.87, 1.62]
 
 

@@ -263,7 +263,7 @@ def test_the_avatar_is_worn_by_the_person_who_is_chosen(tab: Tab, rig: PageServe
         " choice.dispatchEvent(new Event('change')); }"
     )
     until(lambda: teal(tab) > 300 and pixels(tab, BLUE) == 0)
-    rig.people = 1  # the one who wears it has left
+    rig.people = 1  # the one who drives it has left
     tab.wait("document.getElementById('wearer').hidden")
     until(lambda: teal(tab) == 0)
     click(tab, "avatar")

@@ -178,7 +178,7 @@ function show(frame, now) {
   showBodies();
 }
 
-/** Shows the avatar in place of the figure of the person who wears it. */
+/** Shows the avatar in place of the figure of the person who drives it. */
 function showBodies() {
   figures.showWithout(avatar.loaded ? wearer.person : null);
   stage.invalidate();

@@ -1,4 +1,4 @@
-/** Who wears the avatar: the first person in view, or the one who was chosen, while in view. */
+/** Who drives the avatar: the first person in view, or the one who was chosen, while in view. */
 
 export class Wearer {
   #select = document.getElementById("wearer");
